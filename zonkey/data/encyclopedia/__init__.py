@@ -1,0 +1,27 @@
+"""``encyclopedia``: a seeded grammar that writes encyclopedia-like English articles, and knows its own language.
+
+>>> next(articles(1, seed=0)).kind in kinds()
+True
+"""
+
+from zonkey.data.encyclopedia.articles import (
+    Article,
+    Entropy,
+    article,
+    articles,
+    entropy_per_character,
+    is_sentence,
+    kinds,
+    vocabulary,
+)
+
+__all__ = [
+    "Article",
+    "Entropy",
+    "article",
+    "articles",
+    "entropy_per_character",
+    "is_sentence",
+    "kinds",
+    "vocabulary",
+]

@@ -1,0 +1,165 @@
+"""The whole grammar: the lexicon, the kinds of article with their plans, and the recogniser over all sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from zonkey.data.encyclopedia.draw import Law
+from zonkey.data.encyclopedia.language import Entry, GrammarError, Scope, entries
+from zonkey.data.encyclopedia.nodes import GAP, Literal, Node, Sequence
+
+_WORD = re.compile(rf"(?<![\w{GAP}'’-])[^\W\d_]+(?:['’-][^\W\d_]+)*(?![\w{GAP}-])")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence, heading or item: its node, and whether its first letter is made a capital."""
+
+    node: Node
+    capital: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines that say the same fact in different words; one of them is drawn, the first the most often."""
+
+    lines: tuple[Line, ...]
+    law: Law
+
+
+@dataclass(frozen=True)
+class Item:
+    """One place of a plan: one of several groups, left out half of the time if ``optional``."""
+
+    groups: tuple[Group, ...]
+    law: Law
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, a heading (with what it heads) or a list (its items on lines of their own)."""
+
+    items: tuple[Item, ...]
+    listed: bool = False
+    heading: Group | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of article: its title and its plans."""
+
+    name: str
+    title: Node
+    plans: tuple[tuple[Block, ...], ...]
+    law: Law
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Everything that can be written."""
+
+    kinds: tuple[Kind, ...]
+    law: Law
+    lines: tuple[Line, ...]  # of all kinds
+    vocabulary: frozenset[str]
+
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` is a sentence, heading or list item that the grammar can write."""
+        if not text:
+            return False
+        lowered = text[0].lower() + text[1:] if text[0].isupper() else None
+        for line in self.lines:
+            form = lowered if line.capital else text
+            if form is None or not _possible(line.node, form):
+                continue
+            if any(end == len(form) for end, _ in line.node.match(form, 0, {})):
+                return True
+        return False
+
+
+@cache
+def grammar() -> Grammar:
+    """The built-in grammar, compiled from the files beside this module."""
+    folder = resources.files("zonkey.data.encyclopedia")
+    lexicon = Scope()
+    for path in sorted(folder.joinpath("lexicon").iterdir(), key=lambda file: file.name):
+        if path.name.endswith(".txt"):
+            for entry in entries(path.read_text(encoding="utf-8")):
+                lexicon.add(entry)
+    files = sorted(folder.joinpath("kinds").iterdir(), key=lambda file: file.name)
+    kinds = [
+        _kind(file.name.removesuffix(".txt"), file.read_text(encoding="utf-8"), lexicon)
+        for file in files
+        if file.name.endswith(".txt")
+    ]
+    lines = tuple(line for kind in kinds for line in kind.lines)
+    closed = {word for line in lines for word in _words(line.node)}
+    return Grammar(tuple(kinds), Law(len(kinds)), lines, frozenset(closed))
+
+
+def _words(node: Node) -> Iterator[str]:
+    for literal in node.literals():
+        yield from (word.lower() for word in _WORD.findall(literal))
+
+
+def _possible(node: Node, text: str) -> bool:
+    """A quick look at fixed text at both ends, so that most lines are ruled out at once."""
+    first, last = (node.parts[0], node.parts[-1]) if isinstance(node, Sequence) else (node, node)
+    if isinstance(first, Literal) and not text.startswith(first.text):
+        return False
+    return not isinstance(last, Literal) or text.endswith(last.text)
+
+
+def _kind(name: str, text: str, lexicon: Scope) -> Kind:
+    scope = Scope(parent=lexicon)
+    plans: list[tuple[str, ...]] = []
+    title = ""
+    for entry in entries(text):
+        if entry.head == "plan":
+            plans.append(entry.lines)
+        elif entry.head.startswith("title "):
+            title = entry.head[6:]
+        else:
+            scope.add(entry)
+    try:
+        groups: dict[str, Group] = {}
+        compiled = tuple(_plan(lines, scope, groups) for lines in plans)
+        node = scope.template(title)
+    except (GrammarError, ValueError) as error:
+        raise GrammarError(f"kind {name!r}: {error}") from error
+    lines = tuple(line for group in groups.values() for line in group.lines)
+    return Kind(name, node, compiled, Law(len(compiled), ranked=True), lines)
+
+
+def _plan(lines: tuple[str, ...], scope: Scope, groups: dict[str, Group]) -> tuple[Block, ...]:
+    blocks = []
+    for line in lines:
+        if line.startswith("="):
+            heading = line[1:].strip()
+            if heading not in groups:
+                groups[heading] = _group(Entry(heading, (heading,)), scope)
+            blocks.append(Block((), heading=groups[heading]))
+            continue
+        items = []
+        for word in line.removeprefix("*").split():
+            names = word.rstrip("?").split("|")
+            for name in names:
+                if name not in groups:
+                    if name not in scope.sources:
+                        raise GrammarError(f"a plan names the group {name!r}, which is not defined")
+                    groups[name] = _group(scope.sources[name], scope)
+            options = tuple(groups[name] for name in names)
+            items.append(Item(options, Law(len(options)), word.endswith("?")))
+        blocks.append(Block(tuple(items), listed=line.startswith("*")))
+    return tuple(blocks)
+
+
+def _group(entry: Entry, scope: Scope) -> Group:
+    lines = tuple(Line(scope.template(line.removeprefix("^")), line.startswith("^")) for line in entry.lines)
+    return Group(lines, Law(len(lines), ranked=True))

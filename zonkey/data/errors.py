@@ -1,0 +1,5 @@
+"""What can be wrong with data."""
+
+
+class DataError(ValueError):
+    """Documents cannot be read, split, stored or batched; one sentence names the thing, the value and the fix."""
