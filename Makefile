@@ -1,0 +1,75 @@
+# make repro, make test: everything else is in `make help`.
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.installed
+NAME ?= default
+ARGS ?=
+PYTHON ?=
+
+export PATH := $(BIN):$(PATH)
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+.PHONY: help repro test profile strip publish lint bench-speed deps lock jupyter clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+repro: $(STAMP) ## run the pipeline: whatever changed since the last run (ARGS=... for dvc repro)
+	@test -e .git || dvc config --local core.no_scm true
+	dvc repro $(ARGS)
+
+test: $(STAMP) ## run the tests (ARGS=... for pytest)
+	python -m pytest $(ARGS)
+
+profile: $(STAMP) ## set params.yaml to a profile: make profile NAME=tiny
+	zonkey profile $(NAME)
+
+strip: $(STAMP) ## take the outputs out of notebooks/, as they are committed
+	zonkey notebooks strip notebooks notebooks
+
+publish: $(STAMP) ## copy what the pipeline made into reports/, without running what it depends on
+	dvc repro --single-item publish
+
+lint: $(STAMP) ## ruff and mypy
+	ruff check .
+	mypy
+
+bench-speed: $(STAMP) ## training speed in bytes per second
+	zonkey speed
+
+deps: $(STAMP) ## write into dvc.yaml which modules each stage uses, from the imports
+	python -m tests.pipeline.modules
+
+jupyter: $(STAMP) ## open the notebooks in JupyterLab
+	pip install --quiet -c requirements.lock -e '.[jupyter]'
+	jupyter lab notebooks
+
+lock: $(STAMP) ## write requirements.lock from what is installed
+	pip install --quiet -c requirements.lock -e '.[test,lint,jupyter]'
+	@{ sed -n '/^#/p' requirements.lock; pip freeze --all --exclude-editable | \
+	  sed -E 's/\+(cpu|cu[0-9]+)$$//' | grep -v -E '^(pip|zonkey)\b' | LC_ALL=C sort -f; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## remove what can be made again at once: copies of notebooks, caches of tools (no data, no models)
+	rm -rf build/notebooks build/ci .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
+	find zonkey tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environment, again whenever what it is made from changes. pip writes into it in place, and the
+# stamp is touched last, so an interrupted installation is taken up again.
+$(STAMP): pyproject.toml requirements.lock
+	@found=; for python in "$(PYTHON)" python3.11 python3 python; do \
+	  if test -n "$$python" && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; \
+	  then found=$$python; break; fi; \
+	  if test -n "$$python" && test "$$python" = "$(PYTHON)"; then break; fi; \
+	done; \
+	if test -z "$$found"; then \
+	  echo "Zonkey's pinned packages need Python 3.11, and there is none here: install it, or name it with make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; \
+	fi; \
+	test -x $(VENV)/bin/python || "$$found" -m venv $(VENV)
+	python -m pip install --disable-pip-version-check --quiet -c requirements.lock setuptools
+	python -m pip install --disable-pip-version-check -c requirements.lock --no-build-isolation -e '.[test,lint]'
+	@touch $@

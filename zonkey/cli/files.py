@@ -1,0 +1,102 @@
+"""Commands that need no torch: profile, info, notebooks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+
+def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands to the parser's sub-commands."""
+    one = commands.add_parser(
+        "profile",
+        parents=[common],
+        help="set params.yaml to a profile",
+        description="Set params.yaml to profiles/default.yaml with profiles/NAME.yaml on top; comments stay. "
+        "Without NAME: list the profiles, and bring the pipeline section of params.yaml in line.",
+    )
+    one.add_argument("name", nargs="?", metavar="NAME")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as data.path=x")
+    one.add_argument("--params", type=Path, default=Path("params.yaml"), help="(%(default)s)")
+    one.add_argument("--profiles", type=Path, default=Path("profiles"), help="(%(default)s)")
+    one.set_defaults(run=_profile)
+
+    one = commands.add_parser("info", parents=[common], help="what a model folder holds, without running it")
+    one.add_argument("model", type=Path, nargs="?", default=Path("models/final"), help="(%(default)s)")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(run=_info)
+
+    group = commands.add_parser("notebooks", help="steps of the pipeline: strip, run, publish")
+    steps = group.add_subparsers(title="steps", required=True, metavar="STEP")
+    one = steps.add_parser("strip", parents=[common], help="write output-free copies")
+    one.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"), help="(%(default)s)")
+    one.add_argument("out", type=Path, nargs="?", default=Path("build/notebooks"), help="(%(default)s)")
+    one.set_defaults(run=_strip)
+    one = steps.add_parser("run", parents=[common], help="execute a notebook")
+    one.add_argument("notebook", type=Path)
+    one.add_argument("out", type=Path)
+    one.add_argument("-p", "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter")
+    one.set_defaults(run=_run)
+    one = steps.add_parser("publish", parents=[common], help="copy executed notebooks and folders of results")
+    one.add_argument("executed", type=Path)
+    one.add_argument("folders", type=Path, nargs="*", help="copied under their names")
+    one.add_argument("--out", type=Path, required=True)
+    one.set_defaults(run=_publish)
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from zonkey.cli import profile
+
+    if options.name is None and options.set:
+        raise ValueError("--set needs the NAME of a profile; edit params.yaml by hand to change it alone")
+    if options.name is None:
+        names = ", ".join(profile.names(options.profiles))
+        changes = profile.refresh(options.params)
+        sys.stdout.write(f"profiles: {names}\n")
+    else:
+        changes = profile.apply(options.name, options.params, options.profiles, _pairs(options.set))
+    sys.stdout.writelines(f"{change}\n" for change in changes or [f"{options.params} is up to date"])
+
+
+def _info(options: argparse.Namespace) -> None:
+    from zonkey.cli.info import describe, table
+
+    found = describe(options.model)
+    sys.stdout.write(json.dumps(found, indent=2) + "\n" if options.json else table(found))
+
+
+def _strip(options: argparse.Namespace) -> None:
+    from zonkey.notebook.copies import strip
+
+    sys.stdout.writelines(f"{path}\n" for path in strip(options.folder, options.out))
+
+
+def _run(options: argparse.Namespace) -> None:
+    from zonkey.notebook.run import run
+
+    if not options.notebook.is_file():
+        raise ValueError(f"no notebook {options.notebook}; see notebooks/")
+    run(options.notebook, options.out, _pairs(options.set))
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from zonkey.notebook.copies import publish
+
+    written = publish(options.executed, options.folders, options.out)
+    sys.stdout.write(f"{len(written)} files in {options.out}\n")
+
+
+def _pairs(given: list[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` with the value read as YAML, as in params.yaml."""
+    pairs = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise ValueError(f"{pair!r} sets nothing; write NAME=VALUE")
+        pairs[key] = YAML(typ="safe").load(value) if value else None
+    return pairs

@@ -1,0 +1,166 @@
+"""Profiles: ``params.yaml`` is ``profiles/default.yaml`` with another profile on top, comments kept."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import io
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from zonkey.config import Config, ConfigError, PipelineConfig, parse
+from zonkey.notebook.files import write_beside
+
+# What the stages of one level write, by its number; DVC has it cached, so that removing it loses nothing.
+OF_LEVEL = (
+    "build/executed/20_train_level{}.ipynb",
+    "history/level{}.json",
+    "metrics/train_level{}.json",
+    "models/level{}",
+)
+
+
+def names(profiles: Path) -> list[str]:
+    """The profiles that there are."""
+    return sorted(path.stem for path in profiles.glob("*.yaml"))
+
+
+def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> list[str]:
+    """Set ``params`` to profile ``name``, then the dotted keys of ``extra``; returns what changed, by lines.
+
+    Raises:
+        ConfigError: no such profile, or the result is not valid; nothing has been written then.
+    """
+    known = names(profiles)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        fix = f"the nearest is {near[0]!r}" if near else f"{profiles}/ holds none"
+        raise ConfigError(f"there is no profile {name!r}; {fix}")
+    document = _load(params)
+    for path in (profiles / "default.yaml", profiles / f"{name}.yaml"):
+        merge(document, _load(path))
+    document["profile"] = name
+    for key, value in extra.items():
+        merge(document, _nested(key, value))
+    return _write(document, params)
+
+
+def refresh(params: Path) -> list[str]:
+    """Bring the ``pipeline`` section of ``params`` in line with the rest; returns what changed."""
+    return _write(_load(params), params)
+
+
+def merge(target: CommentedMap, values: Mapping[str, Any]) -> None:
+    """Set ``values`` in ``target``, mapping by mapping; lists are replaced whole; comments stay."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
+            merge(target[key], value)
+        elif key not in target or target[key] != value:
+            tail = _take_tail(target, key) if key in target else None
+            target[key] = copy.deepcopy(value)
+            _take_tail(target, key)  # what follows it in the profile's own file
+            if tail is not None:
+                _put_tail(target, key, tail)
+
+
+def _write(document: CommentedMap, params: Path) -> list[str]:
+    _set_pipeline(document)
+    before = dict(_leaves(_load(params)))
+    stream = io.StringIO()
+    _yaml().dump(document, stream)
+    config = parse(Config, YAML(typ="safe").load(stream.getvalue()), str(params))
+    after = dict(_leaves(document))
+    if before != after:
+        write_beside(params, stream.getvalue())
+    _remove_levels_from(len(config.model.levels), params.parent)
+    keys = [*before, *(key for key in after if key not in before)]
+    return [f"{k}: {before.get(k)} -> {after.get(k)}" for k in keys if before.get(k) != after.get(k)]
+
+
+def _set_pipeline(document: CommentedMap) -> None:
+    data, levels = document.get("data"), (document.get("model") or {}).get("levels")
+    if not isinstance(data, Mapping) or not isinstance(levels, list):
+        return  # the validation that follows says what is missing
+    section = PipelineConfig.of(data.get("source"), data.get("path"), len(levels)).model_dump()
+    train = CommentedMap((DoubleQuotedScalarString(key), value) for key, value in section["train"].items())
+    train.fa.set_flow_style()
+    merge(document, {"pipeline": CommentedMap(section | {"train": train})})
+    if list(document["pipeline"]["train"]) != list(train):  # levels that are gone
+        document["pipeline"]["train"] = train
+
+
+def _remove_levels_from(count: int, root: Path) -> None:
+    """What an earlier, deeper model left behind would be taken for results of this one."""
+    for pattern in OF_LEVEL:
+        for level in range(count, count + 8):
+            path = root / pattern.format(level)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    head, _, rest = key.partition(".")
+    return {head: _nested(rest, value) if rest else value}
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{prefix}.{index}")
+    else:
+        yield prefix, list(value) if isinstance(value, list) else value
+
+
+def _load(path: Path) -> CommentedMap:
+    try:
+        document = _yaml().load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no parameter file at {path}; run in the repository's root or name one") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(document, CommentedMap):
+        raise ConfigError(f"{path} holds no mapping of parameters")
+    return document
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 200
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml
+
+
+def _take_tail(target: CommentedMap, key: str) -> Any:
+    """Take away the comments and blank lines after ``target[key]``: ruamel keeps them in its last leaf."""
+    holder, last = _last_leaf(target, key)
+    return holder.ca.items.pop(last, None) if holder is not target else None
+
+
+def _put_tail(target: CommentedMap, key: str, tail: Any) -> None:
+    holder, last = _last_leaf(target, key)
+    token = next((part for part in tail if part is not None), None)
+    if token is not None:
+        slot = [token, None] if isinstance(holder, CommentedSeq) else [None, None, token, None]
+        holder.ca.items[last] = slot
+
+
+def _last_leaf(holder: Any, key: Any) -> tuple[Any, Any]:
+    """Follow last elements of block collections: where ruamel attaches what comes after ``holder[key]``."""
+    value = holder[key]
+    while isinstance(value, CommentedMap | CommentedSeq) and len(value) and not value.fa.flow_style():
+        holder, key = value, list(value)[-1] if isinstance(value, CommentedMap) else len(value) - 1
+        value = holder[key]
+    return holder, key

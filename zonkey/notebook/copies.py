@@ -1,0 +1,84 @@
+"""Copies of notebooks: output-free ones for the pipeline to run, executed ones for people to read."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from zonkey.notebook.files import folder_beside
+from zonkey.notebook.plain import plain, without_outputs
+
+
+def strip(notebooks: Path, out: Path) -> list[Path]:
+    """Write an output-free copy of every notebook of a folder into ``out``, replacing it; returns the copies.
+
+    Raises:
+        ValueError: the folder holds no notebook, or one that cannot be read.
+    """
+    with folder_beside(out) as beside:
+        for path in _notebooks(notebooks):
+            _write(without_outputs(_read(path)), beside / path.name)
+    return sorted(out.glob("*.ipynb"))
+
+
+def publish(executed: Path, folders: Sequence[Path], out: Path) -> list[Path]:
+    """Copy executed notebooks, and ``folders`` under their names, into ``out``, replacing it.
+
+    ``out/README.md`` lists the notebooks by title, and the other files. Returns what was written.
+
+    Raises:
+        ValueError: there is no notebook, one cannot be read or holds an error, or a folder is missing.
+    """
+    with folder_beside(out) as beside:
+        titles = {}
+        for path in _notebooks(executed):
+            notebook = _read(path)
+            _refuse_errors(notebook, path)
+            _write(plain(notebook), beside / path.name)
+            titles[path.name] = _title(notebook, path.stem)
+        for folder in folders:
+            if not folder.is_dir():
+                raise ValueError(f"no folder {folder} to publish; run the pipeline (`make repro`) first")
+            shutil.copytree(folder, beside / folder.name, ignore=shutil.ignore_patterns(".*"))
+        files = sorted(path.relative_to(beside) for path in beside.glob("*/**/*") if path.is_file())
+        lines = [f"# {out.name}", "", "Written by the pipeline; read in this order.", ""]
+        lines += [f"- [{title}]({name})" for name, title in titles.items()]
+        lines += ["", "Files:", ""] + [f"- [{path.as_posix()}]({path.as_posix()})" for path in files]
+        (beside / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.ipynb"))
+    if not paths:
+        raise ValueError(f"no notebook (*.ipynb) in {folder}; name the folder that holds them")
+    return paths
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from None
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+
+
+def _refuse_errors(notebook: NotebookNode, path: Path) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                raise ValueError(f"{path} holds an error ({output.ename}: {output.evalue}); run it again")
+
+
+def _title(notebook: NotebookNode, otherwise: str) -> str:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return cell.source.splitlines()[0].removeprefix("# ").strip()
+    return otherwise
