@@ -1,0 +1,138 @@
+"""Probabilistic Attention (paper, section of that name), causal and local attention.
+
+Shapes: S sequences, Q queries, K keys, H heads, D width. Existence enters as an additive bias on the scores:
+log P(k exists | q exists) = log p_k - log p_q for k > q and 0 for k <= q, because existence is nested.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+MASKED = -1e9  # finite, so that a row without any key gives no NaN; such rows are zeroed afterwards
+
+
+def existence_bias(log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"]) -> Float[Tensor, "S 1 L L"]:
+    """Bias of self-attention in a window: later keys by their existence given the query's; unreal keys never."""
+    later = torch.ones(log_p.shape[1], log_p.shape[1], dtype=torch.bool, device=log_p.device).triu(1)
+    ratio = log_p[:, None, :] - log_p[:, :, None]
+    bias = torch.where(later, ratio, 0.0)
+    return torch.where(mask[:, None, :], bias, MASKED)[:, None]
+
+
+def cross_bias(log_p: Float[Tensor, "S K"], mask: Bool[Tensor, "S K"]) -> Float[Tensor, "S 1 1 K"]:
+    """Bias of attention to another window: each key by its own existence; unreal keys never."""
+    return torch.where(mask, log_p, MASKED)[:, None, None]
+
+
+def with_prompt(
+    log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"], prompt: int
+) -> tuple[Float[Tensor, "S P"], Bool[Tensor, "S P"]]:
+    """Existence with ``prompt`` certain positions placed before (P = prompt + L)."""
+    pad = (prompt, 0)
+    return nn.functional.pad(log_p, pad), nn.functional.pad(mask, pad, value=True)
+
+
+def position_features(position: Float[Tensor, "*S Q"], width: int, base: float = 1000.0) -> Float[Tensor, "*S Q D"]:
+    """Sines and cosines of positions, which may be real numbers; gradients reach them."""
+    rate = base ** (-torch.arange(width // 2, device=position.device, dtype=torch.float32) / (width // 2))
+    angle = position[..., None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def attend(
+    q: Float[Tensor, "S H Q d"], k: Float[Tensor, "S H K d"], v: Float[Tensor, "S H K d"], bias: Float[Tensor, "..."]
+) -> Float[Tensor, "S H Q d"]:
+    """softmax(q k / sqrt(d) + bias) v. Windows are short: on a CPU plain products beat the fused kernel."""
+    bias = bias.to(q.dtype)
+    if q.is_cuda:
+        bias = bias.expand(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
+        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+class Attention(nn.Module):
+    """Gated multi-head attention with an additive bias; positions enter through queries and keys only.
+
+    Self-attention without ``context``, cross-attention with it. A head's output is multiplied by a sigmoid gate
+    computed from the query's input.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.width = heads, width
+        self.inputs = nn.Linear(width, 3 * width + heads)  # queries, gates, keys, values
+        self.place = nn.Linear(width, 2 * width, bias=False)  # of positions, into queries and keys
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "S Q D"],
+        bias: Float[Tensor, "..."],
+        context: Float[Tensor, "S K D"] | None = None,
+        positions: tuple[Float[Tensor, "*S Q"], Float[Tensor, "*S K"]] | None = None,
+    ) -> Float[Tensor, "S Q D"]:
+        width, heads = self.width, self.heads
+        if context is None:
+            parts = self.inputs(x).split([width, heads, width, width], dim=-1)
+        else:
+            weight, shift = self.inputs.weight, self.inputs.bias
+            cut = width + heads
+            own = nn.functional.linear(x, weight[:cut], shift[:cut])
+            other = nn.functional.linear(context, weight[cut:], shift[cut:])
+            parts = (*own.split([width, heads], dim=-1), *other.chunk(2, dim=-1))
+        q, gate, k, v = parts
+        at_query, at_key = self._places(x, context, positions)
+        q, k, v = (self._heads(part) for part in (q + at_query, k + at_key, v))
+        out = attend(q, k, v, bias) * gate.sigmoid().transpose(1, 2)[..., None]
+        return self.out(out.transpose(1, 2).flatten(2))
+
+    def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:
+        if positions is not None:
+            query, key = (position_features(at, self.width) for at in positions)
+            return self.place(query)[..., : self.width], self.place(key)[..., self.width :]
+        longest = max(x.shape[1], 0 if context is None else context.shape[1])
+        at = torch.arange(longest, device=x.device, dtype=torch.float32)
+        query, key = self.place(position_features(at, self.width)).chunk(2, dim=-1)
+        return query[: x.shape[1]], key[: x.shape[1] if context is None else context.shape[1]]
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def causal_bias(length: int, device: torch.device) -> Float[Tensor, "1 1 Q Q"]:
+    """No query sees a later key."""
+    later = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
+    return torch.where(later, MASKED, 0.0)[None, None]
+
+
+def to_blocks(x: Float[Tensor, "B N D"], radius: int) -> Float[Tensor, "BK R3 D"]:
+    """Every block of ``radius`` positions together with the blocks before and after it (R3 = 3 radius)."""
+    pad = -x.shape[1] % radius
+    blocks = nn.functional.pad(x, (0, 0, radius, radius + pad)).unflatten(1, (-1, radius))
+    return torch.cat([blocks[:, :-2], blocks[:, 1:-1], blocks[:, 2:]], dim=2).flatten(0, 1)
+
+
+def local_bias(real: Bool[Tensor, "B N"], radius: int) -> Float[Tensor, "BK 1 R R3"]:
+    """Inside blocks: keys at most ``radius`` away from the query, and real."""
+    keys = to_blocks(real[..., None].float(), radius)[..., 0] > 0
+    at = torch.arange(3 * radius, device=real.device)
+    near = (at[None, :] - radius - at[:radius, None]).abs() <= radius
+    return torch.where(near & keys[:, None, :], 0.0, MASKED)[:, None]
+
+
+class LocalAttention(nn.Module):
+    """Attention to the positions at most ``radius`` away, in blocks: linear in N."""
+
+    def __init__(self, width: int, heads: int, radius: int) -> None:
+        super().__init__()
+        self.radius = radius
+        self.attention = Attention(width, heads)
+
+    def forward(self, x: Float[Tensor, "B N D"], bias: Float[Tensor, "BK 1 R R3"]) -> Float[Tensor, "B N D"]:
+        batch, length, _ = x.shape
+        context = to_blocks(x, self.radius)
+        middle = context[:, self.radius : 2 * self.radius]
+        at = torch.arange(3 * self.radius, device=x.device, dtype=torch.float32)
+        out = self.attention(middle, bias, context, (at[self.radius : 2 * self.radius], at))
+        return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :length]

@@ -1,0 +1,275 @@
+"""Validated, frozen configuration: one object, read from ``params.yaml`` and handed down.
+
+Every value of ``params.yaml`` is required, so that the file is the whole truth about a run; an unknown, missing,
+ill-typed or contradictory value raises :class:`ConfigError` with one sentence naming it, its value and the fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+T = TypeVar("T", bound=BaseModel)
+
+
+class ConfigError(ValueError):
+    """A parameter is unknown, missing, of the wrong type, out of range or contradicts another."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataConfig(_Frozen):
+    """Where text comes from and how it is split."""
+
+    source: Literal["encyclopedia", "parquet", "jsonl", "text", "hub"]
+    path: str | None  # local file or glob, for parquet, jsonl and text
+    hub_name: str
+    hub_config: str
+    hub_revision: str
+    text_column: str
+    id_column: str
+    documents: Positive | None  # how many to take; null takes all
+    seed: Count  # of the built-in grammar, and of the split
+    min_bytes: Annotated[int, Field(ge=2)]  # shorter documents are skipped and counted
+    max_bytes: Positive  # longer documents are cut here and counted
+    validation: Rate  # fraction of documents, by hash of the id
+    test: Rate
+
+    @model_validator(mode="after")
+    def _check(self) -> DataConfig:
+        if self.source in ("parquet", "jsonl", "text") and not self.path:
+            raise ValueError(f"source is {self.source!r} but path is {self.path!r}; give a local file or pattern")
+        if self.validation + self.test > 0.9:
+            raise ValueError(f"validation + test is {self.validation + self.test:g}; leave at least 0.1 for training")
+        if self.max_bytes < self.min_bytes:
+            raise ValueError(f"max_bytes is {self.max_bytes}, below min_bytes {self.min_bytes}")
+        return self
+
+
+class LevelConfig(_Frozen):
+    """The shape of one level; the same at every level."""
+
+    width: Positive  # D
+    heads: Positive
+    window: Annotated[int, Field(ge=4)]  # L
+    vectors: Positive  # C
+    compressor_layers: Positive
+    denoiser_layers: Positive
+    decompressor_layers: Positive
+    splitter_layers: Positive
+    splitter_radius: Positive  # positions seen on each side by the splitter's local attention
+    decompressor: Literal["parallel", "sequential"]
+    target_rate: Rate  # mean begin probability above which the rate penalty grows
+    capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
+
+    @model_validator(mode="after")
+    def _check(self) -> LevelConfig:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+        if self.vectors >= self.window:
+            raise ValueError(f"vectors {self.vectors} must be fewer than window {self.window}")
+        if self.target_rate * self.window <= 1:
+            raise ValueError(f"target_rate {self.target_rate:g} needs a window above {1 / self.target_rate:g}")
+        return self
+
+
+class FlowConfig(_Frozen):
+    """Spherical flow matching (the author's later objective)."""
+
+    steps: Positive  # geodesic steps when sampling
+    self_condition: Fraction  # of the training batches
+    ema: Rate  # decay of the averaged weights used for sampling
+
+
+class DDMMConfig(_Frozen):
+    """Denoising Diffusion Mixed Model (paper)."""
+
+    steps: Positive
+    ema: Rate
+    stochasticity: Fraction  # fresh noise between sampling steps: 1 redraws it all, 0 keeps the predicted noise
+
+
+class LossConfig(_Frozen):
+    """Weights of the loss terms; 0 turns a term off."""
+
+    clean: Weight
+    regression: Weight  # above level 0: 1 - cos beside the contrastive reconstruction
+    dirty: Weight  # ddmm: distance to the best point between the noisy result and the truth
+    latent: Weight  # flow: regression of the clean latent
+    noisy: Weight  # flow: reconstruction from a noised latent, times 1 - t
+    through: Weight  # above level 0: reconstruction of the level below from a denoised vector
+    existence: Weight
+    window: Weight  # splitter: windows without a begin
+    short: Weight  # splitter: segments shorter than C
+    rate: Weight
+    decisive: Weight  # splitter: begins that are neither 0 nor 1
+    masked: Weight  # prediction of masked vectors from the rest of a segment
+    masked_rows: Fraction  # of the segments that also pass with vectors masked
+    spread: Weight
+    position: Weight  # stitcher
+    sequence: Weight  # stitcher
+    negatives: Positive  # sampled vectors a contrastive loss tells the truth from
+
+
+class ModelConfig(_Frozen):
+    """Everything a saved model needs to be built again."""
+
+    objective: Literal["flow", "ddmm"]
+    max_text_bytes: Positive
+    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, strict=False)]
+    flow: FlowConfig
+    ddmm: DDMMConfig
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        for i, (low, high) in enumerate(zip(self.levels, self.levels[1:])):
+            want = low.width * low.vectors
+            if high.width != want:
+                raise ValueError(
+                    f"levels[{i + 1}].width is {high.width}, but must be levels[{i}].width x vectors = {want}"
+                )
+        return self
+
+
+class StageConfig(_Frozen):
+    """One training run: a level, or the end-to-end fine-tuning."""
+
+    steps: Positive
+    batch: Positive  # documents a step, over all processes and micro-batches
+    bytes: Positive  # of each document: the crop a step sees
+    micro_batches: Positive  # gradient accumulation
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class TrainConfig(_Frozen):
+    """What all training runs share."""
+
+    optimizer: Literal["muon", "adamw"]
+    warmup: Fraction  # of the steps
+    weight_decay: Weight
+    clip: Annotated[float, Field(gt=0)]
+    validate_every: Positive
+    validate_batches: Positive
+    checkpoint_every: Positive
+    sample_texts: Count  # generated at each validation, into the log
+    processes: Positive  # started with torch.distributed.run when above 1
+    levels: Annotated[tuple[StageConfig, ...], Field(min_length=1, strict=False)]
+    finetune: StageConfig
+
+
+class RuntimeConfig(_Frozen):
+    """Machine-dependent choices; none changes what is computed beyond rounding."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Count  # 0 leaves torch's choice
+
+
+class SampleConfig(_Frozen):
+    """What ``40_sample`` writes."""
+
+    texts: Positive
+    steps: Positive
+    length: Literal["expected", "sampled"]
+    seed: Count
+    gaps: Annotated[tuple[str, ...], Field(strict=False)]  # texts with {gap} or {gap:N} marks
+
+
+class EvaluateConfig(_Frozen):
+    """How much held-out text ``50_evaluate`` measures."""
+
+    documents: Positive
+    noise_levels: Annotated[tuple[Fraction, ...], Field(min_length=1, strict=False)]
+    generated: Positive
+    seed: Count
+
+
+class Config(_Frozen):
+    """The whole of ``params.yaml``."""
+
+    profile: str
+    seed: Count
+    data: DataConfig
+    model: ModelConfig
+    losses: LossConfig
+    train: TrainConfig
+    runtime: RuntimeConfig
+    sample: SampleConfig
+    evaluate: EvaluateConfig
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if len(self.train.levels) != len(self.model.levels):
+            raise ValueError(
+                f"train.levels has {len(self.train.levels)} entries for {len(self.model.levels)} model.levels;"
+                " give one for each"
+            )
+        return self
+
+
+def load_config(path: str | Path = "params.yaml") -> Config:
+    """Read and validate a parameter file.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML mapping, or holds a bad value; one sentence says which.
+    """
+    path = Path(path)
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no parameter file at {path}; run in the repository's root or name one") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping of parameters")
+    return parse(Config, raw, str(path))
+
+
+def parse(kind: type[T], raw: dict[str, Any], origin: str) -> T:
+    """Validate ``raw`` as ``kind``; raises :class:`ConfigError` naming ``origin`` and the first bad value."""
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_sentence(kind, raw, error)}") from None
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hex digits that identify configurations and inputs (strings, numbers, models, lists, dicts of them)."""
+    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sentence(kind: type[BaseModel], raw: dict[str, Any], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = sorted(_keys(kind))
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.0)
+        return f"unknown parameter {where!r}; the nearest known name is {near[0]!r}{more}"
+    if first["type"] == "missing":
+        return f"parameter {where!r} is missing; add it (see profiles/ for values){more}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{where or 'parameters'}: {message}{more}"
+    return f"parameter {where!r} is {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
+
+
+def _keys(kind: type[BaseModel]) -> set[str]:
+    schema = kind.model_json_schema()
+    models = [schema, *schema.get("$defs", {}).values()]
+    return {key for model in models for key in model.get("properties", {})}

@@ -1,0 +1,99 @@
+"""DDMM denoiser: a noisy compressed vector becomes a segment with existences (paper, section "DDMM").
+
+Shapes: S segments, L window, C compression vectors, D width, E = C x D.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from zonkey.attention import existence_bias, with_prompt
+from zonkey.config import LevelConfig
+from zonkey.existence import survival
+from zonkey.sphere import to_sphere
+from zonkey.transformer import CausalDecoder, Encoder
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """What the denoiser makes of a compressed vector."""
+
+    x: Float[Tensor, "S L D"]  # the segment's vectors, on the sphere
+    begin: Float[Tensor, "S L"]  # logit that a new segment begins here (k = 0 is not read)
+    draft_begin: Float[Tensor, "S L"]  # the same, before the encoder
+    latent: Float[Tensor, "S E"] | None  # prediction of the clean compressed vector (flow)
+
+    @property
+    def log_p(self) -> Float[Tensor, "S L"]:
+        """Predicted log existence."""
+        return survival(logsigmoid(-self.begin))
+
+    @property
+    def draft_log_p(self) -> Float[Tensor, "S L"]:
+        """Predicted log existence before the encoder."""
+        return survival(logsigmoid(-self.draft_begin))
+
+
+class Denoiser(nn.Module):
+    """Prompt [time, C vectors + time] -> causal decompressor -> encoder with Probabilistic Attention.
+
+    ``decompressor: sequential`` unrolls one vector at a time (paper); ``parallel`` puts L learned queries behind
+    the prompt and takes one causal pass (departs from the paper: as good and several times faster, see
+    docs/experiments.md). ``latent_head`` adds the prediction of the clean vector that the flow objective needs.
+    """
+
+    def __init__(self, config: LevelConfig, latent_head: bool) -> None:
+        super().__init__()
+        width, self.window, self.vectors = config.width, config.window, config.vectors
+        self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.decompressor = CausalDecoder(width, config.heads, config.decompressor_layers)
+        parallel = config.decompressor == "parallel"
+        self.queries = nn.Parameter(torch.randn(self.window, width)) if parallel else None
+        self.encoder = Encoder(width, config.heads, config.denoiser_layers)
+        self.begin = nn.Linear(width, 1)
+        self.begin_bias = nn.Parameter(torch.tensor(math.log(2 / self.window / (1 - 2 / self.window))))
+        self.estimate = nn.Linear(width, width, bias=False) if latent_head else None
+        self.latent = nn.Linear(width, width) if latent_head else None
+
+    def forward(
+        self, z: Float[Tensor, "S E"], t: Float[Tensor, " S"], estimate: Float[Tensor, "S E"] | None = None
+    ) -> Denoised:
+        """Denoise ``z`` at noise level ``t``; ``estimate`` is an earlier prediction of the clean vector (flow)."""
+        prompt = z.unflatten(1, (self.vectors, -1))
+        if self.estimate is not None and estimate is not None:
+            prompt = prompt + self.estimate(estimate.unflatten(1, (self.vectors, -1)))
+        time = self.time(time_features(t, prompt.shape[-1]))[:, None]
+        prompt = torch.cat([time, prompt + time], dim=1)
+        draft = self._decompress(prompt)
+        draft_begin = self._begin(draft)
+        log_p = survival(logsigmoid(-draft_begin))
+        real = torch.ones_like(log_p, dtype=torch.bool)
+        size = prompt.shape[1]
+        out = self.encoder(
+            torch.cat([prompt, draft.to(prompt.dtype)], dim=1), existence_bias(*with_prompt(log_p, real, size))
+        )
+        vectors = out[:, size:]
+        latent = None if self.latent is None else self.latent(out[:, 1:size]).flatten(1).float()
+        return Denoised(to_sphere(vectors), self._begin(vectors), draft_begin, latent)
+
+    def _decompress(self, prompt: Float[Tensor, "S P D"]) -> Float[Tensor, "S L D"]:
+        if self.queries is None:
+            return self.decompressor.unroll(prompt, self.window)
+        queries = self.queries.expand(len(prompt), -1, -1).to(prompt.dtype)
+        return self.decompressor(torch.cat([prompt, queries], dim=1))[:, prompt.shape[1] :]
+
+    def _begin(self, vectors: Float[Tensor, "S L D"]) -> Float[Tensor, "S L"]:
+        return (self.begin(vectors)[..., 0] + self.begin_bias).float()
+
+
+def time_features(t: Float[Tensor, " S"], width: int) -> Float[Tensor, "S D"]:
+    """Sines and cosines of the noise level at geometrically spaced rates."""
+    rate = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=t.device))
+    angle = t[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+

@@ -1,0 +1,5 @@
+"""From noise to text, and text into gaps."""
+
+from zonkey.generate.sampling import generate, sample_latents
+
+__all__ = ["generate", "sample_latents"]

@@ -1,0 +1,107 @@
+"""Unconditional generation: noise at one level becomes latents, latents become text.
+
+Shapes: S samples, E = C x D.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zonkey.level import Level
+from zonkey.level.module import Length
+from zonkey.model import Latents, Zonkey
+from zonkey.runtime import generator as seeded
+from zonkey.sphere import geodesic, mix, sphere_noise, to_sphere
+
+Watch = Callable[[float, Float[Tensor, "S E"]], None]
+
+
+def generate(
+    model: Zonkey,
+    n: int,
+    *,
+    level: int | None = None,
+    steps: int | None = None,
+    length: Length = "expected",
+    seed: int = 0,
+) -> list[str]:
+    """``n`` texts from noise at ``level`` (the top if None); how long they are is the model's choice.
+
+    Args:
+        model: a trained model.
+        n: how many texts.
+        level: one compressed vector of this level becomes one text.
+        steps: denoiser calls; None takes the model's own number.
+        length: end where existence is expected to end, or at a length drawn from it.
+        seed: the same seed gives the same texts.
+
+    Raises:
+        ValueError: a count below 0, no step, an unknown length, or no such level.
+    """
+    if n < 0:
+        raise ValueError(f"n is {n}; it must be 0 or more")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    if length not in ("expected", "sampled"):
+        raise ValueError(f"length is {length!r}; choose 'expected' or 'sampled'")
+    level = model.check_level(level)
+    if n == 0:
+        return []
+    random = seeded(seed, device=model.device)
+    z = sample_latents(model, n, level, steps, random)
+    lengths = torch.ones(n, dtype=torch.long, device=z.device)
+    return model.decode(Latents(level, z[:, None], lengths), last=length, generator=random)
+
+
+@torch.no_grad()
+def sample_latents(
+    model: Zonkey,
+    n: int,
+    level: int,
+    steps: int | None,
+    generator: torch.Generator,
+    watch: Watch | None = None,
+) -> Float[Tensor, "S E"]:
+    """``n`` clean compressed vectors of ``level``; ``watch`` is shown (t, z) before every step."""
+    part = model.levels[level]
+    z = sphere_noise((n, part.config.vectors * part.config.width), generator, model.device)
+    if model.config.objective == "flow":
+        return _flow(part, z, steps or model.config.flow.steps, watch)
+    ddmm = model.config.ddmm
+    return _ddmm(part, z, steps or ddmm.steps, ddmm.stochasticity, generator, watch)
+
+
+def _flow(level: Level, z: Float[Tensor, "S E"], steps: int, watch: Watch | None) -> Float[Tensor, "S E"]:
+    """Integrate along the geodesic towards the predicted clean vector, which conditions the next prediction."""
+    estimate = torch.zeros_like(z)
+    for step in range(steps):
+        t = 1 - step / steps
+        if watch:
+            watch(t, z)
+        times = torch.full((len(z),), t, device=z.device)
+        estimate = level.denoiser(z, times, estimate).latent
+        z = geodesic(z, to_sphere(estimate), torch.full_like(times, 1 / (steps - step)))
+    return z
+
+
+def _ddmm(
+    level: Level,
+    z: Float[Tensor, "S E"],
+    steps: int,
+    stochasticity: float,
+    generator: torch.Generator,
+    watch: Watch | None,
+) -> Float[Tensor, "S E"]:
+    """Denoise, compress, noise again a little less (paper, sampling); part of the noise stays, part is fresh."""
+    noise, noisy = z, z
+    for step in range(steps):
+        t = 1 - step / steps
+        if watch:
+            watch(t, noisy)
+        z = level.recompress(level.denoise(noisy, t))
+        fresh = sphere_noise(tuple(z.shape), generator, z.device)
+        noise = to_sphere((1 - stochasticity) ** 0.5 * noise + stochasticity**0.5 * fresh)
+        noisy = mix(z, noise, torch.full((len(z),), 1 - (step + 1) / steps, device=z.device))
+    return z

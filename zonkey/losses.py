@@ -1,0 +1,146 @@
+"""Loss terms of one level, as pure functions and as a type of their own (never mixed with metrics).
+
+Shapes: S segments, L window, R positions, D width, V entries of a codebook, K sampled negatives.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from zonkey.config import LossConfig
+
+COS_LIMIT = 1 - 1e-4  # largest |cos| a logit is computed from
+
+
+@dataclass(frozen=True)
+class LevelLosses:
+    """Unweighted loss terms, in the paper's order; None where a term does not apply."""
+
+    clean: Float[Tensor, ""]
+    existence: Float[Tensor, ""]
+    window: Float[Tensor, ""] | None = None
+    short: Float[Tensor, ""] | None = None
+    rate: Float[Tensor, ""] | None = None
+    decisive: Float[Tensor, ""] | None = None
+    dirty: Float[Tensor, ""] | None = None
+    latent: Float[Tensor, ""] | None = None
+    noisy: Float[Tensor, ""] | None = None
+    through: Float[Tensor, ""] | None = None
+    masked: Float[Tensor, ""] | None = None
+    spread: Float[Tensor, ""] | None = None
+    position: Float[Tensor, ""] | None = None
+    sequence: Float[Tensor, ""] | None = None
+
+    def named(self) -> dict[str, Tensor]:
+        """The terms that apply."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+
+    def total(self, weights: LossConfig) -> Float[Tensor, ""]:
+        """Weighted sum; a term of weight 0 takes no part, not even with a NaN."""
+        terms = [getattr(weights, name) * term for name, term in self.named().items() if getattr(weights, name)]
+        return torch.stack(terms).sum()
+
+
+@dataclass(frozen=True)
+class LevelMetrics:
+    """Numbers to look at; none has a gradient."""
+
+    accuracy: Float[Tensor, ""]  # share-weighted: nearest candidate is the truth, from a clean vector
+    noisy_accuracy: Float[Tensor, ""]  # the same from vectors at uniform noise levels
+    begin_rate: Float[Tensor, ""]  # mean begin probability
+    decided: Float[Tensor, ""]  # share of begin probabilities below 0.1 or above 0.9
+    offset_error: Float[Tensor, ""]  # mean |likeliest - true offset| of the stitcher
+
+    def named(self) -> dict[str, Tensor]:
+        """Name to value."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def cosine_logits(cos: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """2 atanh(cos): the logit of a candidate at this cosine (paper, reconstruction loss)."""
+    return 2 * torch.atanh(cos.clamp(-COS_LIMIT, COS_LIMIT))
+
+
+def codebook_loss(
+    x: Float[Tensor, "R D"], codebook: Float[Tensor, "V D"], ids: Int[Tensor, " R"]
+) -> tuple[Float[Tensor, " R"], Bool[Tensor, " R"]]:
+    """Level 0: cross-entropy against all entries; also whether the likeliest is the truth."""
+    with torch.autocast(x.device.type, enabled=False):
+        cos = normalize(x.float(), dim=-1) @ normalize(codebook.float(), dim=-1).T
+    logits = cosine_logits(cos)
+    return cross_entropy(logits, ids, reduction="none"), logits.argmax(dim=-1) == ids
+
+
+def contrastive_loss(
+    x: Float[Tensor, "R D"],
+    truth: Float[Tensor, "R D"],
+    positions: Int[Tensor, " R"],
+    candidates: Float[Tensor, "K D"],
+    candidate_positions: Int[Tensor, " K"],
+) -> tuple[Float[Tensor, " R"], Bool[Tensor, " R"], Float[Tensor, " R"]]:
+    """Above level 0: the true vector against K sampled ones, which all positions share (a truth sampled as its
+    own negative is left out). Also whether the truth wins, and 1 - cos."""
+    x, truth, candidates = (normalize(v.float(), dim=-1) for v in (x, truth, candidates))
+    with torch.autocast(x.device.type, enabled=False):
+        cos = (x * truth).sum(dim=-1)
+        positive = cosine_logits(cos)[:, None]
+        negative = cosine_logits(x @ candidates.T)
+    negative = torch.where(positions[:, None] == candidate_positions, -torch.inf, negative)
+    loss = torch.cat([positive, negative], dim=-1).logsumexp(dim=-1) - positive[:, 0]
+    return loss, positive[:, 0] > negative.amax(dim=-1), 1 - cos
+
+
+def existence_loss(
+    log_p: Float[Tensor, "S L"], target: Float[Tensor, "S L"], valid: Bool[Tensor, " S"]
+) -> Float[Tensor, ""]:
+    """Binary cross-entropy of predicted against true existence, without gradient to the target."""
+    log_p, target = log_p[:, 1:].clamp(max=-1e-6), target[:, 1:].detach()
+    each = -(target * log_p + (1 - target) * torch.log(-torch.expm1(log_p)))
+    return (each.mean(dim=1) * valid).sum() / valid.sum().clamp(min=1)
+
+
+def weighted_mean(values: Float[Tensor, "*shape"], weights: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """sum(w v) / sum(w); 0 where nothing has weight."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+def best_interpolation(
+    result: Float[Tensor, "S L D"],
+    start: Float[Tensor, "S L D"],
+    truth: Float[Tensor, "S L D"],
+    share: Float[Tensor, "S L"],
+    least: Float[Tensor, " S"],
+) -> Float[Tensor, " S"]:
+    """The point on the segment from ``start`` (0) to ``truth`` (1) nearest to ``result``, one per sequence.
+
+    Closed form: sum w <result - start, truth - start> / sum w |truth - start|^2, kept in [least, 1]. ``least`` is
+    the way a step of this size has to go (departs from the paper: with 0, standing still would cost nothing).
+    """
+    way, gone = truth - start, result - start
+    dot = ((way * gone).sum(dim=-1) * share).sum(dim=-1)
+    square = (way.square().sum(dim=-1) * share).sum(dim=-1)
+    return torch.minimum(torch.maximum(dot / square.clamp(min=1e-6), least), torch.ones_like(least))
+
+
+def spread_loss(
+    z: Float[Tensor, "S E"], document: Int[Tensor, " S"], valid: Bool[Tensor, " S"], shift: int
+) -> Float[Tensor, ""]:
+    """Squared mean cosine between vectors of different documents, ``shift`` slots apart."""
+    cos = (normalize(z, dim=-1) * normalize(z.roll(shift, 0), dim=-1)).sum(dim=-1)
+    pair = (document != document.roll(shift, 0)) & valid & valid.roll(shift, 0)
+    return weighted_mean(cos, pair.float()).square()
+
+
+def offset_loss(
+    log_offset: Float[Tensor, "S L"], offset: Int[Tensor, " S"], share: Float[Tensor, " S"]
+) -> Float[Tensor, ""]:
+    """Share-weighted expected distance between inferred and true offset, in windows (stitcher, position)."""
+    window = log_offset.shape[-1]
+    candidates = torch.arange(1, window + 1, device=log_offset.device)
+    distance = (candidates - offset[:, None]).abs() / window
+    return weighted_mean((log_offset.exp() * distance).sum(dim=-1), share)
+
+

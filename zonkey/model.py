@@ -1,0 +1,282 @@
+"""The stack of levels: training step, and text to latents to text.
+
+Shapes: B documents, N positions, M segments of a document, E = C x D.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn.functional import embedding
+
+from zonkey.config import LossConfig, ModelConfig, parse
+from zonkey.existence import real_positions, to_documents
+from zonkey.level import Below, Level, LevelStep, Truth, level_step
+from zonkey.level.module import Length
+from zonkey.runtime import generator as seeded
+from zonkey.sphere import geodesic, mix, sphere_noise, to_sphere
+from zonkey.transformer import initialise
+
+log = logging.getLogger(__name__)
+
+BYTES = 256  # the alphabet; padding is no member of it
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Compressed segments of documents, in order, at one level."""
+
+    level: int
+    vectors: Float[Tensor, "B M E"]
+    lengths: Int[Tensor, " B"]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True)
+class LevelSegmentation:
+    """Where one level cuts a text."""
+
+    starts: tuple[int, ...]  # byte offset of every segment
+    probabilities: tuple[float, ...]  # begin probability of every position of this level
+    offsets: tuple[int, ...]  # byte offset of every position of this level
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Where all levels cut a text."""
+
+    text: str
+    levels: tuple[LevelSegmentation, ...]
+
+
+@dataclass(frozen=True)
+class ModelStep:
+    """One training step: a level is None where it took no part."""
+
+    loss: Float[Tensor, ""]
+    levels: tuple[LevelStep | None, ...]
+
+
+class Zonkey(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="zonkey",
+    tags=["hierarchical-diffusion", "differentiable-tokenizer"],
+    license="mit",
+    coders={ModelConfig: (lambda c: c.model_dump(mode="json"), lambda d: parse(ModelConfig, d, "config.json"))},
+):
+    """Bytes to vectors of vectors and back (paper, section "Zonkey").
+
+    ``Zonkey(config)`` builds an untrained model; ``save_pretrained`` and ``from_pretrained`` keep it as
+    ``model.safetensors`` and ``config.json``.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.codebook = nn.Parameter(torch.randn(BYTES, config.levels[0].width))
+        self.levels = nn.ModuleList([Level(level, config.objective == "flow") for level in config.levels])
+        initialise(self)
+
+    # --- training ---------------------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        lengths: Int[Tensor, " B"],
+        weights: LossConfig,
+        generator: torch.Generator,
+        only: int | None = None,
+        sampled: bool = True,
+    ) -> ModelStep:
+        """Losses of one level on frozen lower ones (``only``), or of all levels jointly."""
+        truth = self._byte_truth(tokens, lengths)
+        below: Below | None = None
+        steps: list[LevelStep | None] = []
+        for index, level in enumerate(self.levels[: None if only is None else only + 1]):
+            batch, positions, _ = truth.x.shape
+            if only is None or index == only:
+                step = level_step(level, self.config, weights, truth, below, generator, sampled)
+                segments, z = step.segments, step.z
+                steps.append(step)
+            else:
+                with torch.no_grad():
+                    capacity = level.capacity(batch, positions)
+                    _, segments = level.split(truth.x, truth.lengths, capacity=capacity)
+                    z = level.compress(truth.x, segments)
+                steps.append(None)
+            if index + 1 < len(self.levels):
+                x, lengths, slot = to_documents(z, segments, level.kept(positions))
+                below = Below(level, segments, truth, slot)
+                truth = Truth(x, lengths, negatives=self._negatives(lengths, x.shape[1], weights, generator))
+        loss = torch.stack([step.losses.total(weights) for step in steps if step is not None]).sum()
+        return ModelStep(loss, tuple(steps))
+
+    def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
+        codebook = to_sphere(self.codebook)
+        ids = tokens.clamp(max=BYTES - 1)
+        return Truth(embedding(ids, codebook), lengths, ids, codebook)
+
+    def _negatives(
+        self, lengths: Int[Tensor, " B"], positions: int, weights: LossConfig, generator: torch.Generator
+    ) -> Int[Tensor, " K"]:
+        real = real_positions(lengths, positions).flatten().float()
+        return torch.multinomial(real, weights.negatives, replacement=True, generator=generator)
+
+    # --- text up ----------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.codebook.device
+
+    @torch.no_grad()
+    def encode(self, texts: list[str], level: int | None = None) -> Latents:
+        """Compress texts up to ``level`` (the top if None), with the deterministic split.
+
+        Raises:
+            ValueError: no such level, no text, or a text shorter than 2 bytes or longer than the model's limit.
+        """
+        level = self.check_level(level)
+        x, lengths = self.embed(texts)
+        for part in self.levels[: level + 1]:
+            _, segments = part.split(x, lengths)
+            x, lengths, _ = to_documents(part.compress(x, segments), segments, int(segments.counts.max()))
+        return Latents(level, x, lengths)
+
+    @torch.no_grad()
+    def segment(self, text: str) -> Segmentation:
+        """Where every level begins its segments, as byte offsets, and every begin probability.
+
+        Raises:
+            ValueError: the text is shorter than 2 bytes or longer than the model's limit.
+        """
+        x, lengths = self.embed([text])
+        offsets = torch.arange(x.shape[1], device=x.device)
+        found = []
+        for level in self.levels:
+            logits, segments = level.split(x, lengths)
+            probability = logits[0].sigmoid().tolist()
+            probability[0] = 1.0
+            starts = offsets[segments.start]
+            found.append(LevelSegmentation(tuple(starts.tolist()), tuple(probability), tuple(offsets.tolist())))
+            x, lengths, _ = to_documents(level.compress(x, segments), segments, int(segments.counts.max()))
+            offsets = starts
+        return Segmentation(text, tuple(found))
+
+    def embed(self, texts: list[str]) -> tuple[Float[Tensor, "B N D"], Int[Tensor, " B"]]:
+        """Byte vectors of texts, zeros after the end, and lengths."""
+        tokens, lengths = to_tokens(texts, self.config.max_text_bytes)
+        tokens, lengths = tokens.to(self.device), lengths.to(self.device)
+        return embedding(tokens, to_sphere(self.codebook)), lengths
+
+    # --- text down --------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def decode(
+        self,
+        latents: Latents,
+        noise: float = 0.0,
+        last: Length = "expected",
+        generator: torch.Generator | None = None,
+    ) -> list[str]:
+        """Texts of compressed segments; ``noise`` is the noise level they are at."""
+        x, lengths = latents.vectors, latents.lengths
+        for index in range(latents.level, -1, -1):
+            decoded = self.levels[index].decode(
+                x, lengths, noise if index == latents.level else 0.0, last, generator
+            )
+            x, lengths = decoded.x, decoded.lengths
+        return self.read(x, lengths)
+
+    def read(self, x: Float[Tensor, "B N D"], lengths: Int[Tensor, " B"]) -> list[str]:
+        """Nearest bytes, as text; bytes that are no UTF-8 become U+FFFD."""
+        ids = (x.float() @ to_sphere(self.codebook).T).argmax(dim=-1).to(torch.uint8).cpu().numpy()
+        return [row[:n].tobytes().decode("utf-8", errors="replace") for row, n in zip(ids, lengths.tolist())]
+
+    @torch.no_grad()
+    def reconstruct(
+        self, texts: list[str], level: int | None = None, noise: float = 0.0, seed: int = 0
+    ) -> list[str]:
+        """Texts up to ``level``, noised, and down again.
+
+        Raises:
+            ValueError: as :meth:`encode`; or the noise is not in [0, 1].
+        """
+        if not 0 <= noise <= 1:
+            raise ValueError(f"noise is {noise}; it must lie between 0 (none) and 1 (nothing but noise)")
+        latents = self.encode(texts, level)
+        if noise:
+            latents = Latents(latents.level, self.add_noise(latents.vectors, noise, seed), latents.lengths)
+        return self.decode(latents, noise)
+
+    def add_noise(self, z: Float[Tensor, "B M E"], t: float, seed: int) -> Float[Tensor, "B M E"]:
+        """Noise vectors as the model's objective does."""
+        flat = z.flatten(0, 1)
+        noise = sphere_noise(tuple(flat.shape), seeded(seed, device=z.device), z.device)
+        path = geodesic if self.config.objective == "flow" else mix
+        return path(flat, noise, torch.full((len(flat),), t, device=z.device)).view_as(z)
+
+    # --- doors ------------------------------------------------------------------------------------------------
+
+    def check_level(self, level: int | None) -> int:
+        """The level's number; the top for None. Raises ValueError for one that is not there."""
+        top = len(self.levels) - 1
+        if level is None:
+            return top
+        if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= top:
+            raise ValueError(f"level is {level!r}; this model has levels 0 to {top}")
+        return level
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **kwargs: Any) -> "Zonkey":
+        weights = Path(model_id) / "model.safetensors"
+        if Path(model_id).is_dir():
+            _check_file(weights)
+        try:
+            # The mixin's default loads with strict=False, which would leave missing weights untrained.
+            return super()._from_pretrained(
+                model_id=model_id, map_location=map_location, **{**kwargs, "strict": True}
+            )
+        except (RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{weights} does not fit its config.json; train the model again ({reason})") from None
+
+
+def _check_file(weights: Path) -> None:
+    if not weights.is_file():
+        raise ValueError(f"no model.safetensors in {weights.parent}; give the folder of a trained model")
+    try:
+        with safe_open(weights, framework="pt") as file:
+            list(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{weights} is cut short or damaged ({error}); train or copy it again") from None
+
+
+def to_tokens(texts: list[str], limit: int) -> tuple[Int[Tensor, "B N"], Int[Tensor, " B"]]:
+    """UTF-8 bytes of texts, zeros after the end, and lengths.
+
+    Raises:
+        ValueError: no text, or a text shorter than 2 bytes or longer than ``limit`` bytes.
+    """
+    if isinstance(texts, str) or not texts:
+        raise ValueError("give a list of at least one text")
+    rows = [text.encode("utf-8") for text in texts]
+    for number, row in enumerate(rows):
+        if not 2 <= len(row) <= limit:
+            raise ValueError(f"text {number} has {len(row)} bytes; this model takes 2 to {limit}")
+    lengths = torch.tensor([len(row) for row in rows])
+    tokens = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
+    for at, row in enumerate(rows):
+        tokens[at, : len(row)] = torch.frombuffer(bytearray(row), dtype=torch.uint8).long()
+    return tokens, lengths
+
+

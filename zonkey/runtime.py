@@ -1,0 +1,70 @@
+"""Seed, device, precision and threads: what the machine decides, chosen in one place."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from zonkey.config import RuntimeConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and in which precision to compute."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Matrix products in :attr:`dtype`; nothing in float32."""
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            yield
+
+    def generator(self, *seed: int) -> torch.Generator:
+        """A generator for these numbers; different tuples give unrelated streams."""
+        return generator(*seed, device=self.device)
+
+
+def start(config: RuntimeConfig, rank: int = 0) -> Runtime:
+    """Choose device and precision, set threads, and ask torch for deterministic algorithms.
+
+    Raises:
+        ValueError: a GPU is asked for and there is none.
+    """
+    name = config.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("runtime.device is 'cuda' but torch sees no GPU; set it to 'auto' or 'cpu'")
+    device = torch.device(name, rank) if name == "cuda" else torch.device(name)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    dtype = _dtype(config.precision, name)
+    log.info("device %s, precision %s, %d threads", device, dtype, torch.get_num_threads())
+    return Runtime(device, dtype)
+
+
+def generator(*seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator seeded from several numbers by hashing them."""
+    mixed = 0xCBF29CE484222325
+    for part in seed:
+        for byte in int(part).to_bytes(8, "little", signed=True):
+            mixed = ((mixed ^ byte) * 0x100000001B3) % 2**64
+    return torch.Generator(device=device).manual_seed(mixed % 2**63)
+
+
+def _dtype(precision: str, device: str) -> torch.dtype:
+    if precision == "float32":
+        return torch.float32
+    if precision == "bfloat16":
+        return torch.bfloat16
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    has_units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if has_units else torch.float32

@@ -1,0 +1,209 @@
+"""The loop: evaluate, sample, save, step, log.
+
+Shapes: B documents, N bytes.
+"""
+
+import copy
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from zonkey.checkpoint import load_state, save_state
+from zonkey.config import Config, StageConfig
+from zonkey.data import Batches, ByteBatch
+from zonkey.generate import generate
+from zonkey.model import ModelStep, Zonkey
+from zonkey.runtime import Runtime
+from zonkey.train.distributed import Ranks
+from zonkey.train.optimizer import Optimizer
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 10.0  # seconds between progress lines
+Row = dict[str, Any]
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run: which part of the model, on which text, for how long."""
+
+    config: Config
+    stage: StageConfig
+    name: str
+    only: int | None  # the level that is trained; None for all
+    training: Batches
+    validation: Batches
+    folder: Path  # of the training state
+
+
+class Trainer:
+    """Model, averaged model, optimiser and position in the data: everything a run needs to go on."""
+
+    def __init__(self, job: Job, model: Zonkey, runtime: Runtime, ranks: Ranks) -> None:
+        self.job, self.runtime, self.ranks = job, runtime, ranks
+        self.model = model.to(runtime.device)
+        freeze_below(self.model, job.only)
+        self.average = copy.deepcopy(self.model)
+        self.optimizer = Optimizer(self.model, job.config.train, job.stage)
+        objective = job.config.model
+        self._update = get_ema_multi_avg_fn((objective.flow if objective.objective == "flow" else objective.ddmm).ema)
+        self.network = ranks.wrap(self.model)
+        self.step = 0
+        self.history: list[Row] = []
+
+    def run(self) -> Zonkey:
+        """Train to the end, from the last saved state if there is one; returns the averaged model."""
+        self._resume()
+        shared, steps = self.job.config.train, self.job.stage.steps
+        progress = Progress(self.job, self.step)
+        while self.step < steps:
+            if self.step % shared.validate_every == 0:
+                self._validate()
+            if self.step % shared.checkpoint_every == 0:
+                self._save()
+            row = self._train_step()
+            self.step += 1
+            if self.step % 10 == 0 or self.step == steps:
+                self.history.append(row)
+            progress.show(self.step, row)
+        self._validate()
+        self._save()
+        return self.average
+
+    def _train_step(self) -> Row:
+        batch = self.job.training.at(self.step)
+        random = self.runtime.generator(self.job.config.seed, 1, self.step, self.ranks.rank)
+        parts = self.job.stage.micro_batches
+        row: Row = {}
+        for number, part in enumerate(_micro_batches(batch, parts)):
+            with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
+                out = self._forward(self.network, part, random, sampled=True)
+                (out.loss / parts).backward()
+            row = measure(out, "train")
+        self._check_finite(row)
+        row = {"step": self.step + 1, **row, "gradient": self.optimizer.step(self.step)}
+        with torch.no_grad():
+            source = [p for p in self.model.parameters() if p.requires_grad]
+            target = [p for p in self.average.parameters() if p.requires_grad]
+            self._update(target, source, None)
+        return row
+
+    def _forward(
+        self, network: nn.Module, batch: ByteBatch, random: torch.Generator, sampled: bool
+    ) -> ModelStep:
+        device = self.runtime.device
+        tokens, lengths = batch.tokens.to(device, non_blocking=True), batch.lengths.to(device, non_blocking=True)
+        return network(tokens, lengths, self.job.config.losses, random, self.job.only, sampled)
+
+    @torch.no_grad()
+    def _validate(self) -> None:
+        """Losses and metrics of the averaged model with the deterministic split, and some texts from noise."""
+        rows = []
+        for at in range(self.job.config.train.validate_batches):
+            random = self.runtime.generator(self.job.config.seed, 2, at)
+            with self.runtime.autocast():
+                out = self._forward(self.average, self.job.validation.at(at), random, sampled=False)
+            rows.append(measure(out, "validation"))
+        mean = {key: round(sum(row[key] for row in rows) / len(rows), 6) for key in rows[0]}
+        texts = self.job.config.train.sample_texts
+        with self.runtime.autocast():
+            samples = generate(self.average, texts, seed=self.job.config.seed)
+        self.history = [row for row in self.history if row.get("kind") != "validation" or row["step"] != self.step]
+        self.history.append({"step": self.step, "kind": "validation", **mean, "samples": samples})
+        log.info("%s step %d validation %s", self.job.name, self.step, brief(mean))
+        for text in samples:
+            log.info("%s step %d sample %r", self.job.name, self.step, text)
+
+    def _check_finite(self, row: Row) -> None:
+        bad = [name for name, value in row.items() if value != value or abs(value) == float("inf")]
+        if bad:
+            raise TrainingError(
+                f"{self.job.name}: {bad[0]} is not finite at step {self.step}; the state of the last checkpoint is"
+                f" in {self.job.folder}; lower the learning rate, or set losses.{bad[0].split('/')[-1]} to 0"
+            )
+
+    def _save(self) -> None:
+        if self.ranks.rank == 0:
+            state = {
+                "step": self.step,
+                "history": self.history,
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            }
+            save_state(self.job.folder, state)
+        self.ranks.wait()
+
+    def _resume(self) -> None:
+        state = load_state(self.job.folder)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.history = state["step"], state["history"]
+        log.info("%s goes on at step %d of %d", self.job.name, self.step, self.job.stage.steps)
+
+
+class Progress:
+    """A line every few seconds: step, loss, rate, time left."""
+
+    def __init__(self, job: Job, step: int) -> None:
+        self.job, self.first, self.started, self.shown = job, step, time.monotonic(), time.monotonic()
+
+    def show(self, step: int, row: Row) -> None:
+        """Log a line if it is time for one."""
+        now = time.monotonic()
+        if now - self.shown < LOG_EVERY and step < self.job.stage.steps:
+            return
+        self.shown = now
+        rate = (step - self.first) / (now - self.started)
+        size = self.job.stage.batch * self.job.stage.bytes
+        left = (self.job.stage.steps - step) / rate
+        log.info(
+            "%s step %d/%d loss %.3f, %.1f steps/s, %.0f bytes/s, %.0f s left",
+            self.job.name, step, self.job.stage.steps, row["train/loss"], rate, rate * size, left,
+        )
+
+
+def freeze_below(model: Zonkey, only: int | None) -> None:
+    """Train one level alone: lower ones, and above level 0 the byte codebook, take no gradient."""
+    for index, level in enumerate(model.levels):
+        level.requires_grad_(only is None or index == only)
+    model.codebook.requires_grad_(only is None or only == 0)
+
+
+def measure(step: ModelStep, kind: str) -> Row:
+    """Loss, loss terms and metrics of a step as numbers, named ``kind/[levelN/]name``."""
+    row: Row = {f"{kind}/loss": float(step.loss)}
+    for index, level in enumerate(step.levels):
+        if level is not None:
+            named = {**level.losses.named(), **level.metrics.named()}
+            row |= {f"{kind}/level{index}/{name}": float(value) for name, value in named.items()}
+    return row
+
+
+def brief(row: Row) -> str:
+    """The numbers a person watches."""
+    watched = ("loss", "accuracy", "begin_rate", "decided", "latent")
+    return ", ".join(
+        f"{name.split('/', 1)[1]} {value:.4f}" for name, value in row.items() if name.endswith(watched)
+    )
+
+
+def _micro_batches(batch: ByteBatch, parts: int) -> Iterator[ByteBatch]:
+    for tokens, lengths in zip(batch.tokens.chunk(parts), batch.lengths.chunk(parts)):
+        yield ByteBatch(tokens, lengths)
+
+

@@ -1,0 +1,75 @@
+"""Optimiser and learning-rate schedule."""
+
+import math
+
+import torch
+from torch import nn
+
+from zonkey.config import StageConfig, TrainConfig
+
+BETAS = (0.9, 0.98)
+
+
+class Optimizer:
+    """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face."""
+
+    def __init__(self, model: nn.Module, shared: TrainConfig, stage: StageConfig) -> None:
+        matrices, rest = parameter_groups(model)
+        self.parameters = matrices + rest
+        self.parts: list[torch.optim.Optimizer] = []
+        if shared.optimizer == "adamw":
+            matrices, rest = [], matrices + rest
+        if matrices:
+            self.parts.append(
+                torch.optim.Muon(
+                    matrices,
+                    lr=stage.learning_rate,
+                    weight_decay=shared.weight_decay,
+                    adjust_lr_fn="match_rms_adamw",
+                )
+            )
+        self.parts.append(
+            torch.optim.AdamW(rest, lr=stage.learning_rate, betas=BETAS, weight_decay=shared.weight_decay, fused=True)
+        )
+        self.clip = shared.clip
+        self.peak = stage.learning_rate
+        self.steps = stage.steps
+        self.warmup = max(round(shared.warmup * stage.steps), 1)
+
+    def step(self, step: int) -> float:
+        """Clip, update at this step's learning rate, clear gradients; returns the gradient norm before clipping."""
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        rate = learning_rate(step, self.steps, self.warmup, self.peak)
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+            part.step()
+            part.zero_grad(set_to_none=True)
+        return float(norm)
+
+    def state_dict(self) -> list[dict]:
+        """State of all parts."""
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, state: list[dict]) -> None:
+        """Restore :meth:`state_dict`."""
+        for part, saved in zip(self.parts, state, strict=True):
+            part.load_state_dict(saved)
+
+
+def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable parameters: matrices inside transformer blocks, and all others. Together they are all."""
+    matrices, rest = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            inside = ".blocks." in name and parameter.dim() == 2 and min(parameter.shape) >= 8
+            (matrices if inside else rest).append(parameter)
+    return matrices, rest
+
+
+def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
+    """Linear warm-up, then a cosine down to a hundredth of the peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(steps - warmup, 1)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))

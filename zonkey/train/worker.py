@@ -1,0 +1,26 @@
+"""One of several training processes: ``python -m torch.distributed.run ... -m zonkey.train.worker``."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from zonkey.config import Config, parse
+from zonkey.train.stages import finetune, train_level
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: parameters as JSON, level or None, corpus, source model or None, output, runs."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    params, only, corpus, source, out, runs = arguments
+    config = parse(Config, json.loads(Path(params).read_text(encoding="utf-8")), params)
+    below = None if source == "None" else Path(source)
+    if only == "None":
+        assert below is not None
+        finetune(config, Path(corpus), below, Path(out), Path(runs))
+    else:
+        train_level(config, int(only), Path(corpus), below, Path(out), Path(runs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,86 @@
+"""Pre-norm transformer blocks over windows. Shapes: S sequences, Q positions, D width."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from zonkey.attention import Attention, LocalAttention, causal_bias
+
+QUIET = ("mlp.down", "attention.out", "cross.out")  # ends of residual branches: half the usual scale at the start
+
+
+class MLP(nn.Module):
+    """Two linear layers with a ReLU between, four times as wide inside."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, 4 * width, bias=False)
+        self.down = nn.Linear(4 * width, width, bias=False)
+
+    def forward(self, x: Float[Tensor, "*S D"]) -> Float[Tensor, "*S D"]:
+        return self.down(relu(self.up(x)))
+
+
+class Block(nn.Module):
+    """x + attention(norm x), then x + mlp(norm x)."""
+
+    def __init__(self, width: int, attention: Attention | LocalAttention) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(width, bias=False), nn.LayerNorm(width, bias=False)])
+        self.attention = attention
+        self.mlp = MLP(width)
+
+    def forward(self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."]) -> Float[Tensor, "S Q D"]:
+        x = x + self.attention(self.norms[0](x), bias)
+        return x + self.mlp(self.norms[1](x))
+
+
+class Encoder(nn.Module):
+    """Blocks that share one bias, then a norm."""
+
+    def __init__(self, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(width, Attention(width, heads)) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width, bias=False)
+
+    def forward(self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."]) -> Float[Tensor, "S Q D"]:
+        x = lower_precision(x)
+        for block in self.blocks:
+            x = block(x, bias)
+        return self.norm(x)
+
+
+class CausalDecoder(nn.Module):
+    """An encoder in which no position sees a later one; unrolls in one pass or vector by vector."""
+
+    def __init__(self, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(width, heads, layers)
+
+    def forward(self, x: Float[Tensor, "S Q D"]) -> Float[Tensor, "S Q D"]:
+        return self.encoder(x, causal_bias(x.shape[1], x.device))
+
+    def unroll(self, prompt: Float[Tensor, "S Q D"], steps: int) -> Float[Tensor, "S L D"]:
+        """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all."""
+        sequence = prompt
+        for _ in range(steps):
+            sequence = torch.cat([sequence, self(sequence)[:, -1:].to(prompt.dtype)], dim=1)
+        return sequence[:, -steps:]
+
+
+def lower_precision(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The residual stream in autocast's type, where it is on: element-wise work is bound by memory."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
+
+def initialise(module: nn.Module) -> None:
+    """The one place of initialisation: LeCun-normal matrices, zero biases, quiet residual outputs."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.Linear | nn.Conv1d):
+            fan_in = part.weight[0].numel()
+            scale = 0.5 if name.endswith(QUIET) else 1.0
+            nn.init.normal_(part.weight, std=scale * fan_in**-0.5)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
