@@ -14,6 +14,7 @@ from zonkey.data.encyclopedia.draw import Draw
 from zonkey.data.encyclopedia.grammar import Block, Group, Kind, grammar
 from zonkey.data.encyclopedia.nodes import INDEFINITE, Derivation, indefinite
 
+_OPTIONAL = 0.7  # how often an optional sentence is written
 _TOKEN = re.compile(r"\w+(?:['’.,-]\w+)*")
 
 
@@ -66,6 +67,7 @@ def article(seed: int, index: int) -> Article:
     writer.plan(kind)
     bits = draw.bits  # the title repeats facts of the text, so the text's bits end here
     title = writer.finish(kind.title.write(writer.derivation))
+    title = title[0].upper() + title[1:]
     text = writer.text
     at = _byte_offsets(text)
     return Article(
@@ -152,7 +154,7 @@ class _Writer:
     def _chosen(self, block: Block) -> list[Group]:
         draw = self.derivation.draw
         return [
-            item.groups[draw.pick(item.law)] for item in block.items if not item.optional or draw.chance(0.5)
+            item.groups[draw.pick(item.law)] for item in block.items if not item.optional or draw.chance(_OPTIONAL)
         ]
 
     def _line(self, group: Group, before: str) -> None:

@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Item:
-    """One place of a plan: one of several groups, left out half of the time if ``optional``."""
+    """One place of a plan: one of several groups, sometimes left out if ``optional``."""
 
     groups: tuple[Group, ...]
     law: Law
@@ -120,14 +120,19 @@ def _kind(name: str, text: str, lexicon: Scope) -> Kind:
     scope = Scope(parent=lexicon)
     plans: list[tuple[str, ...]] = []
     title = ""
+    facts = []
     for entry in entries(text):
-        if entry.head == "plan":
+        if entry.head.startswith("fact "):
+            facts.append(entry)
+        elif entry.head == "plan":
             plans.append(entry.lines)
         elif entry.head.startswith("title "):
             title = entry.head[6:]
         else:
             scope.add(entry)
     try:
+        for entry in facts:  # they may use rules that stand below them
+            scope.add(entry)
         groups: dict[str, Group] = {}
         compiled = tuple(_plan(lines, scope, groups) for lines in plans)
         node = scope.template(title)

@@ -69,6 +69,7 @@ class Scope:
     tables: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     facts: dict[str, Fact] = field(default_factory=dict)
     selectors: dict[str, Selector] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)  # rules being compiled, or compiled
     open: list[str] = field(default_factory=list)  # rules that make names; their words are not vocabulary
 
     def add(self, entry: Entry) -> None:
@@ -96,6 +97,9 @@ class Scope:
                 if self.parent is None:
                     raise GrammarError(f"no rule {name!r}")
                 return self.parent.rule(name)
+            if name in self.pending:
+                raise GrammarError(f"rule {name!r} refers to itself")
+            self.pending.add(name)
             node = self._rule(name, entry)
             self.nodes[name] = Name(node) if name in self.open else node
         return self.nodes[name]
@@ -171,7 +175,7 @@ class Scope:
         if found := re.fullmatch(r"by (\w+): (.*)", expression):
             options = [self.template(option.strip()) for option in re.split(r" \| ", found[2])]
             return AgreeingFact(name, self._selector(found[1], len(options), False), tuple(options))
-        if found := re.fullmatch(r"(\w+)\.(\d) by (\w+)", expression):
+        if found := re.fullmatch(r"(\w+)\.(\d+) by (\w+)", expression):
             column = self.table(found[1])[int(found[2]) - 1]
             options = [self.template(cell) for cell in column]
             return AgreeingFact(name, self._selector(found[3], len(column), True), tuple(options))
