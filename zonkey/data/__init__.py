@@ -1,8 +1,9 @@
 """Corpora: from a source to memory-mapped bytes, and from these to batches in an exactly resumable order."""
 
 from zonkey.data.batches import PADDING, Batches, ByteBatch
+from zonkey.data.corpus import SPLITS, Corpus, CorpusSummary
 from zonkey.data.errors import DataError
-from zonkey.data.shards import SPLITS, Corpus, CorpusSummary, prepare
+from zonkey.data.shards import prepare
 from zonkey.data.sources import Document, documents
 
 __all__ = [

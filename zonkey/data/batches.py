@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zonkey.data.corpus import Corpus
 from zonkey.data.errors import DataError
-from zonkey.data.shards import Corpus
 
 PADDING = 256  # not a byte value
 _JITTER = 0.02  # of a piece's length, when sorting: varies which pieces meet at the cost of little padding
@@ -34,12 +34,13 @@ class _Plan:
 
 
 class Batches:
-    """An endless sequence of batches over ``corpus``; :meth:`at` is a pure function of the step.
+    """An endless sequence of batches over ``corpus``; :meth:`at` is a pure function of (seed, step).
 
-    Each epoch goes once through every byte: documents longer than ``bytes`` are cut into pieces of at most that, the
-    first of a length drawn from the seed, so that cuts fall elsewhere every epoch. Cuts are made where a character
-    begins (for crops of 32 bytes or more). Pieces are sorted by length, with some jitter, and batched with their
-    neighbours; the order of the batches is shuffled. The last batch is filled with pieces drawn again.
+    Each epoch goes once through every byte: documents longer than ``bytes`` are cut into pieces of at most
+    that, the first of a length drawn from the seed, so that cuts fall elsewhere every epoch. Cuts are made
+    where a character begins (for crops of 32 bytes or more). Pieces are sorted by length, with some jitter,
+    and batched with their neighbours; the order of the batches is shuffled. The last batch is filled with
+    pieces drawn again. ``batch`` counts the rows of all ranks together.
 
     Raises:
         DataError: a size is below 1, ``world`` does not divide ``batch``, or ``rank`` is outside the world.
@@ -67,7 +68,7 @@ class Batches:
         self._cached: tuple[int, _Plan] | None = None
 
     def at(self, step: int) -> ByteBatch:
-        """The batch of ``step`` (from 0): with ``world`` > 1, this rank's rows of it, padded as the whole batch."""
+        """The batch of ``step`` (from 0); with ``world`` > 1 this rank's rows, padded as the whole batch."""
         epoch, inside = self.position(step)
         if self._cached is None or self._cached[0] != epoch:
             self._cached = epoch, self._plan(epoch)

@@ -2,4 +2,4 @@
 
 
 class DataError(ValueError):
-    """Documents cannot be read, split, stored or batched; one sentence names the thing, the value and the fix."""
+    """Documents cannot be read, split, stored or batched; one sentence names what, and the fix."""

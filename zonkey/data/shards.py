@@ -1,8 +1,8 @@
-"""Corpora on disk: one file of bytes and one index of offsets for each split, read through memory maps.
+"""Writing a corpus: one file of bytes and one index of offsets for each split, read through memory maps.
 
-``folder/{train,validation,test}.bin`` holds the documents' UTF-8 bytes one after another, ``{split}.index.npy`` the
-(n + 1,) int64 offsets between them, and ``corpus.json`` the summary. A document's split follows from a hash of its
-id, so splits never share a document, whatever the order or the number of documents.
+``folder/{train,validation,test}.bin`` holds the documents' UTF-8 bytes one after another,
+``{split}.index.npy`` the (n + 1,) int64 offsets between them, and ``corpus.json`` the summary. A document's
+split follows from a hash of its id, so splits never share a document, whatever their order or number.
 """
 
 from __future__ import annotations
@@ -14,55 +14,36 @@ import logging
 import os
 from array import array
 from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from zonkey.config import DataConfig, fingerprint
+from zonkey.config import DataConfig
 from zonkey.data import encyclopedia
+from zonkey.data.corpus import SPLITS, CorpusSummary, Split
 from zonkey.data.errors import DataError
 from zonkey.data.progress import Progress
 from zonkey.data.sources import Document, documents
 
-SPLITS = ("train", "validation", "test")
-Split = Literal["train", "validation", "test"]
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CorpusSummary:
-    """What :func:`prepare` wrote; stored as ``corpus.json``."""
-
-    source: str
-    seed: int
-    documents: dict[str, int]  # by split
-    bytes: dict[str, int]  # by split
-    sha256: dict[str, str]  # of bytes and offsets, by split
-    null: int  # skipped: no text or no id
-    short: int  # skipped: fewer than min_bytes
-    duplicate: int  # skipped: an id seen before
-    cut: int  # kept, cut to max_bytes
-    entropy: float | None  # bits per character of the source, where it is known
-    entropy_error: float | None  # its standard error
 
 
 def prepare(config: DataConfig, folder: str | Path) -> CorpusSummary:
     """Read the source, skip, cut and count, split by document and write the corpus into ``folder``.
 
     Documents without text or id, shorter than ``min_bytes`` or of an id seen before are skipped; longer than
-    ``max_bytes`` are cut where a character begins. ``documents`` bounds how many are kept. Files are written beside
-    and renamed, the summary last, so a folder with ``corpus.json`` is whole.
+    ``max_bytes`` are cut where a character begins. ``documents`` bounds how many are kept. Files are written
+    beside and renamed, the summary last, so a folder with ``corpus.json`` is whole.
 
     Raises:
-        DataError: the source cannot be read, the corpus is empty, a split is left without documents, or the disk
-            is full.
+        DataError: the source cannot be read, the corpus is empty, a split is left without documents, or the
+            disk is full.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "corpus.json").unlink(missing_ok=True)  # until it is written again, the corpus is not whole
         with _Writer(folder) as writer:
             tally = _fill(writer, config, documents(config))
             _check(writer, tally, config)
@@ -87,55 +68,6 @@ def prepare(config: DataConfig, folder: str | Path) -> CorpusSummary:
     return summary
 
 
-class Corpus:
-    """One split of a prepared corpus: documents as bytes, memory-mapped.
-
-    Raises:
-        DataError: ``folder`` holds no whole corpus, its files do not fit together, or there is no such split.
-    """
-
-    def __init__(self, folder: str | Path, split: Split) -> None:
-        folder = Path(folder)
-        if split not in SPLITS:
-            raise DataError(f"no split {split!r}; choose one of {', '.join(SPLITS)}")
-        try:
-            summary = CorpusSummary(**json.loads((folder / "corpus.json").read_text(encoding="utf-8")))
-            self.offsets: np.ndarray = np.load(folder / f"{split}.index.npy", allow_pickle=False)
-            self.data: np.ndarray = np.memmap(folder / f"{split}.bin", dtype=np.uint8, mode="r")
-        except FileNotFoundError as error:
-            raise DataError(
-                f"no whole corpus in {folder}: {error.filename} is missing; run prepare"
-            ) from None
-        except (ValueError, TypeError, EOFError) as error:
-            raise DataError(
-                f"the {split} split in {folder} is damaged ({error}); run prepare again"
-            ) from None
-        if self.offsets[-1] != len(self.data) or len(self.offsets) - 1 != summary.documents[split]:
-            raise DataError(
-                f"the {split} split in {folder} is cut short or of another run; run prepare again"
-            )
-        self.folder, self.split, self.summary = folder, split, summary
-        self.fingerprint: str = fingerprint(split, summary.sha256[split])
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> bytes:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"document {index} of {len(self)}")
-        index %= len(self)
-        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
-
-    def text(self, index: int) -> str:
-        """Document ``index`` as a string."""
-        return self[index].decode()
-
-    @property
-    def bytes(self) -> int:
-        """The number of bytes of all documents."""
-        return len(self.data)
-
-
 @dataclass
 class _Tally:
     null: int = 0
@@ -152,13 +84,18 @@ class _Writer:
     offsets: dict[str, array] = field(default_factory=lambda: {split: array("q", [0]) for split in SPLITS})
 
     def __enter__(self) -> _Writer:
-        self.files = {split: open(self._beside(f"{split}.bin"), "wb") for split in SPLITS}
+        with ExitStack() as stack:
+            self.files = {
+                split: stack.enter_context(open(self._beside(f"{split}.bin"), "wb")) for split in SPLITS
+            }
+            self.stack = stack.pop_all()
         self.digests = {split: hashlib.sha256() for split in SPLITS}
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # a full disk was reported already, or the files are published
+            self.stack.close()
         for split in SPLITS:
-            self.files[split].close()
             self._beside(f"{split}.bin").unlink(missing_ok=True)
             self._beside(f"{split}.index.npy").unlink(missing_ok=True)
 
@@ -181,6 +118,9 @@ class _Writer:
             with open(self._beside(f"{split}.index.npy"), "wb") as file:
                 np.save(file, index, allow_pickle=False)
             self.files[split].close()
+        (self.folder / "corpus.json").unlink(
+            missing_ok=True
+        )  # from here until it is written again, not whole
         for name in (f"{split}.{end}" for split in SPLITS for end in ("bin", "index.npy")):
             os.replace(self._beside(name), self.folder / name)
         return {split: self.digests[split].hexdigest() for split in SPLITS}
@@ -237,14 +177,14 @@ def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
     total = sum(counts.values())
     if not total:
         raise DataError(
-            f"the corpus from {config.path or config.source} is empty: {tally.null} documents without text or id,"
-            f" {tally.short} shorter than {config.min_bytes} bytes; give more text or lower data.min_bytes"
+            f"the corpus from {config.path or config.source} is empty ({tally.null} documents have no text or"
+            f" no id, {tally.short} fewer than {config.min_bytes} bytes); give more text or lower data.min_bytes"
         )
     for split, count in counts.items():
         if not count:
             raise DataError(
-                f"the {split} split is left without documents ({total} in all, validation {config.validation:g},"
-                f" test {config.test:g}); give more documents or change the fractions"
+                f"the {split} split is left without documents ({total} in all, validation is"
+                f" {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
             )
 
 

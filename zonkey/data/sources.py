@@ -1,4 +1,4 @@
-"""Where text comes from: one stream of documents from the built-in grammar, local files or the Hugging Face hub."""
+"""Where text comes from: a stream of documents from the built-in grammar, local files or the hub."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ class Document:
 def documents(config: DataConfig) -> Iterator[Document]:
     """All documents of the source, in its order.
 
-    ``text`` files hold one document a paragraph (blank lines apart). Documents of files without an id column
-    (``text``, or an empty ``id_column``) are named by a hash of their text. ``hub`` streams a pinned revision.
+    ``text`` files hold one document a paragraph (blank lines apart). Documents of files without an id
+    column (``text``, or an empty ``id_column``) are named by a hash of their text. ``hub`` streams a pinned
+    revision.
 
     Raises:
-        DataError: a file is missing or unreadable, a column is missing or of the wrong type, or nothing matches.
+        DataError: a file is missing or unreadable, a column missing or of the wrong type, or nothing matches.
     """
     if config.source == "encyclopedia":
         if config.documents is None:
@@ -88,8 +89,6 @@ def _rows(loading: dict[str, Any], origin: str, text_column: str, id_column: str
         except DataError:
             raise
         except Exception as error:  # readers raise a great many types: arrow, json, network, codec
-            if isinstance(error, OSError) and error.errno is not None and not _network(loading):
-                raise
             cause = " ".join(str(error).split())[:200] or type(error).__name__
             fix = "check the name, the revision and the network" if _network(loading) else "check its format"
             raise DataError(f"cannot read {origin}: {cause}; {fix}") from error

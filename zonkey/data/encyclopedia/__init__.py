@@ -1,4 +1,4 @@
-"""``encyclopedia``: a seeded grammar that writes encyclopedia-like English articles, and knows its own language.
+"""``encyclopedia``: a seeded grammar that writes encyclopedia-like articles, and knows its language.
 
 >>> next(articles(1, seed=0)).kind in kinds()
 True

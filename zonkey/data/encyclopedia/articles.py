@@ -86,9 +86,9 @@ def article(seed: int, index: int) -> Article:
 def is_sentence(text: str) -> bool:
     """Whether ``text`` is a sentence, heading or list item of the language.
 
-    The recogniser runs the structure that the generator writes from, so it accepts all that is generated. It honours
-    what binds within a sentence: a and an, he and she, a name said twice, years in order, a country and its people.
-    A name is any name its syllables can make, so a misspelt name can be another legal name.
+    The recogniser runs the structure that the generator writes from, so it accepts all that is generated. It
+    honours what binds within a sentence: a and an, he and she, a name said twice, years in order, a country
+    and its people. A name is any name its syllables can make, so a misspelt name can be another legal name.
     """
     return grammar().accepts(text)
 
@@ -104,10 +104,11 @@ def vocabulary() -> frozenset[str]:
 
 
 def entropy_per_character(count: int = 300, seed: int = 0) -> Entropy:
-    """The entropy of the grammar's text in bits per character, from the probabilities of ``count`` derivations.
+    """The entropy of the grammar's text in bits per character, estimated on ``count`` articles.
 
-    The ratio of summed -log2 p to summed characters, with the standard error of that ratio over articles. A text
-    that two derivations can write counts the bits of one, so this is an upper bound on the text's own entropy.
+    The ratio of summed -log2 p (over every choice of a derivation) to summed characters, with the standard
+    error of that ratio over articles. A text that two derivations can write counts the bits of one, so this
+    is an upper bound on the text's own entropy; titles are not counted.
 
     Raises:
         ValueError: ``count`` is below 2.
@@ -154,7 +155,9 @@ class _Writer:
     def _chosen(self, block: Block) -> list[Group]:
         draw = self.derivation.draw
         return [
-            item.groups[draw.pick(item.law)] for item in block.items if not item.optional or draw.chance(_OPTIONAL)
+            item.groups[draw.pick(item.law)]
+            for item in block.items
+            if not item.optional or draw.chance(_OPTIONAL)
         ]
 
     def _line(self, group: Group, before: str) -> None:

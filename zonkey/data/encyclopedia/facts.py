@@ -1,7 +1,7 @@
 """Facts: what is fixed once for an article (a name, a year, a country) and may be said several times.
 
-A fact is drawn when it is first needed, so that the entropy counts only what the text (or a fact it hangs on) says.
-The recogniser binds a fact where it first stands in a sentence and holds it to that value afterwards.
+A fact is drawn when it is first needed, so that the entropy counts only what the text says, or what a fact
+in it hangs on. The recogniser binds a fact where it first stands in a sentence and holds it to that value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole grammar: the lexicon, the kinds of article with their plans, and the recogniser over all sentences."""
+"""The whole grammar: the lexicon, the kinds of article with their plans, and the recogniser over both."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The notation in which lexicon and kinds of article are written, and its compiler to nodes.
 
-A template is text with ``{fact}`` (fixed for the article), ``<rule>`` (drawn afresh), ``[one|the other|]`` (an
-even choice), ``{a}`` (a or an), ``{3..40}``, ``{1.5..9.9}``, ``{10000..90000 by 500}`` (numbers) and
-``{year 1850..1990}``; a leading ``^`` makes the first letter a capital. A file is made of entries that begin in the
-first column, each with its indented lines:
+A template is text with ``{fact}`` (fixed for the article), ``<rule>`` (drawn afresh), ``[one|the other|]``
+(an even choice), ``{a}`` (a or an), ``{3..40}``, ``{1.5..9.9}``, ``{10000..90000 by 500}`` (numbers) and
+``{year 1850..1990}``; a leading ``^`` makes the first letter a capital. A file is made of entries that
+begin in the first column, each with its indented lines:
 
     crops = wheat, barley, oats                    a list of words, the most frequent first
     ~onset = K, M, Th                              a list whose words may be repeated within a sentence
@@ -17,6 +17,9 @@ first column, each with its indented lines:
     fact age = died - born                         a difference,
     fact he = by gender: he | she                  agreement with a hidden choice,
     fact country = lands.1 by land                 and a table's column by a hidden choice
+
+A kind of article also has a ``title`` and plans: a line a paragraph, naming groups of sentences
+(``one|other`` is either, ``one?`` may be left out), ``= Heading`` before paragraphs, ``*`` before a list.
 """
 
 from __future__ import annotations
@@ -156,6 +159,8 @@ class Scope:
                     raise GrammarError(f"stray {mark!r} in {text!r}")
                 parts.append(Literal(plain.group()))
                 position = plain.end()
+                if _ARTICLE.search(plain.group()) and text[position : position + 1] in ("<", "{"):
+                    raise GrammarError(f"a or an before a slot in {text!r}; write {{a}}")
         options.append(_sequence(parts))
         node = options[0] if len(options) == 1 else Choice(tuple(options), ranked=False)
         return node, position + len(closing) if closing else position
@@ -206,6 +211,7 @@ class Scope:
         return selector
 
 
+_ARTICLE = re.compile(r"(?:^|\W)an? $", re.IGNORECASE)
 _PLAIN = re.compile(r"[^\[\]<>{}|]+")
 
 

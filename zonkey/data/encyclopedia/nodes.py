@@ -1,8 +1,8 @@
-"""The grammar's data structure. Each node can be written (sampled) and matched (recognised): one structure, two uses.
+"""The grammar's data structure: each node can be written (sampled) and matched (recognised).
 
 ``write(derivation)`` returns text, drawing through :class:`~zonkey.data.encyclopedia.draw.Draw` only.
-``match(text, position, bound)`` yields every ``(end, bound)`` at which the node can end, where ``bound`` maps what
-has been fixed within the sentence (facts, words already used) to its value; it is never changed in place.
+``match(text, position, bound)`` yields every ``(end, bound)`` at which the node can end, where ``bound``
+maps what has been fixed within the sentence (facts, words used) to its value; it is never changed in place.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class Indefinite:
     def match(self, text: str, position: int, bound: Bound) -> Ends:
         for article in ("an", "a"):
             end = position + len(article)
-            if text[position:end].lower() == article and text[end : end + 1] == " ":
-                if indefinite(text[end + 1 :]) == article:
-                    yield end, bound
+            stands = text[position:end].lower() == article and text[end : end + 1] == " "
+            if stands and indefinite(text[end + 1 :]) == article:
+                yield end, bound
 
     def literals(self) -> Iterator[str]:
         yield from ("a", "an")
@@ -182,7 +182,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number: ``low``, ``low + step``, ..., ``high``, in units of 10 ** -``decimals``; commas unless ``plain``."""
+    """A number: ``low``, ``low + step``, ..., ``high``, in units of 10 ** -``decimals``.
+
+    It is written with commas between thousands unless ``plain``.
+    """
 
     low: int
     high: int
@@ -199,7 +202,7 @@ class Figure:
         return str(value) if self.plain else f"{value:,}"
 
     def read(self, text: str, position: int) -> tuple[int, int] | None:
-        """The number that stands at ``position`` and where it ends, if it is written as :meth:`show` writes it."""
+        """The number at ``position`` and where it ends, if it is written as :meth:`show` writes it."""
         found = _FIGURE.match(text, position)
         if not found:
             return None
