@@ -11,7 +11,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro test profile strip publish lint bench-speed deps lock jupyter clean
+.PHONY: help repro test profile strip publish lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,7 +41,7 @@ bench-speed: $(STAMP) ## training speed in bytes per second
 	zonkey speed
 
 deps: $(STAMP) ## write into dvc.yaml which modules each stage uses, from the imports
-	python -m tests.pipeline.modules
+	python -m tests.pipeline.stages
 
 jupyter: $(STAMP) ## open the notebooks in JupyterLab
 	pip install --quiet -c requirements.lock -e '.[jupyter]'

@@ -81,7 +81,7 @@ def _execute(run: NotebookExecutionManager, start_timeout: int) -> str | None:
         record_timing=False,
         extra_arguments=[
             "--IPKernelApp.log_level=50"
-        ],  # it warns of TCP, although it listens on this machine only
+        ],  # quiet about TCP: it listens here only
     )
     with tempfile.TemporaryDirectory() as settings:
         fixed = {

@@ -19,5 +19,11 @@ def run(source: Path, output: Path, parameters: dict[str, Any]) -> None:
     """
     papermill_engines.register("zonkey", ZonkeyEngine)
     papermill.execute_notebook(
-        str(source), str(output), parameters=parameters, engine_name="zonkey", progress_bar=False
+        str(source),
+        str(output),
+        parameters=parameters,
+        engine_name="zonkey",
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
     )

@@ -1,0 +1,78 @@
+"""The stages of ``dvc.yaml``, and the modules that each depends on; ``make deps`` writes them.
+
+A stage that runs a notebook depends on every part of the package that the notebook imports, directly or not.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.imports import PACKAGE, files_needed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One entry of ``dvc.yaml``; a stage of one level is its template."""
+
+    name: str
+    body: Any  # the entry, or what is below `do`
+
+    @property
+    def notebook(self) -> str | None:
+        """The source notebook that it runs."""
+        words = self.body["cmd"].split()
+        return f"notebooks/{Path(words[3]).name}" if words[0] == "papermill" else None
+
+    def paths(self, *kinds: str) -> list[str]:
+        """What it names under ``deps``, ``outs``, ``metrics`` or ``plots``, or ``params``."""
+        entries = [entry for kind in kinds for entry in self.body.get(kind, [])]
+        return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+    @property
+    def modules(self) -> list[str]:
+        """Dependencies inside the package."""
+        return [path for path in self.paths("deps") if path.startswith(f"{PACKAGE}/")]
+
+
+def stages(document: Any) -> list[Stage]:
+    """All entries of a ``dvc.yaml`` that has been read."""
+    return [Stage(name, entry.get("do", entry)) for name, entry in document["stages"].items()]
+
+
+def read(root: Path = ROOT) -> list[Stage]:
+    """The stages of the repository."""
+    return stages(YAML(typ="safe").load(root / "dvc.yaml"))
+
+
+def write_modules(root: Path = ROOT) -> list[str]:
+    """Correct the module dependencies in ``dvc.yaml``; returns the names of the stages that changed."""
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 110
+    document = yaml.load(root / "dvc.yaml")
+    changed = []
+    for stage in stages(document):
+        if not stage.notebook:
+            continue
+        needed = files_needed(root / stage.notebook, root)
+        if stage.modules != needed:
+            deps = stage.body["deps"]
+            last = deps.ca.items.pop(len(deps) - 1, None)
+            deps[:] = [path for path in deps if not path.startswith(f"{PACKAGE}/")] + needed
+            if last:
+                deps.ca.items[len(deps) - 1] = last
+            changed.append(stage.name)
+    if changed:
+        yaml.dump(document, root / "dvc.yaml")
+    return changed
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"changed: {', '.join(write_modules()) or 'nothing'}\n")
