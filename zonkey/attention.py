@@ -87,6 +87,22 @@ class Attention(nn.Module):
         out = attend(q, k, v, bias) * gate.sigmoid().transpose(1, 2)[..., None]
         return self.out(out.transpose(1, 2).flatten(2))
 
+    def extend(
+        self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None
+    ) -> tuple[Float[Tensor, "S Q D"], tuple[Tensor, Tensor]]:
+        """Causal attention of new positions to themselves and to those ``seen`` before (their keys and values)."""
+        width = self.width
+        q, gate, k, v = self.inputs(x).split([width, self.heads, width, width], dim=-1)
+        before = 0 if seen is None else seen[0].shape[2]
+        at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
+        at_query, at_key = self.place(position_features(at, width)).chunk(2, dim=-1)
+        q, k, v = (self._heads(part) for part in (q + at_query, k + at_key, v))
+        if seen is not None:
+            k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
+        bias = causal_bias(before + x.shape[1], x.device)[:, :, before:]
+        out = attend(q, k, v, bias) * gate.sigmoid().transpose(1, 2)[..., None]
+        return self.out(out.transpose(1, 2).flatten(2)), (k, v)
+
     def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:
         if positions is not None:
             query, key = (position_features(at, self.width) for at in positions)

@@ -20,6 +20,7 @@ class Compressor(nn.Module):
         super().__init__()
         self.convolution = nn.Conv1d(config.width, config.width, 3, padding=1)
         self.vectors = nn.Parameter(torch.randn(config.vectors, config.width))
+        self.places = nn.Parameter(torch.randn(config.window, config.width))
         self.encoder = Encoder(config.width, config.heads, config.compressor_layers)
 
     def forward(
@@ -29,6 +30,7 @@ class Compressor(nn.Module):
         count = self.vectors.shape[0]
         x = x * (log_p.exp() * mask)[..., None]
         x = x + self.convolution(x.transpose(1, 2)).transpose(1, 2)
+        x = x + self.places
         learned = self.vectors.expand(len(x), -1, -1)
         bias = existence_bias(*with_prompt(log_p, mask, count))
         out = self.encoder(torch.cat([learned.to(x.dtype), x], dim=1), bias)[:, :count]

@@ -152,7 +152,8 @@ class StageConfig(_Frozen):
     batch: Positive  # documents a step, over all processes and micro-batches
     bytes: Positive  # of each document: the crop a step sees
     micro_batches: Positive  # gradient accumulation
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of AdamW
+    matrix_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of Muon, for matrices in blocks
 
 
 class TrainConfig(_Frozen):

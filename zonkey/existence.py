@@ -151,8 +151,11 @@ def short_penalty(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], vecto
 
 
 def rate_penalty(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], target: float) -> Float[Tensor, ""]:
-    """Squared excess of the mean begin probability over its target, relative to the target."""
-    return ((_mean(logits.float().sigmoid(), real) - target).relu() / target).square()
+    """Squared distance of the mean begin probability from its target, relative to the target.
+
+    Departs from the paper, which only holds it from above: without a floor, certain begins are the rare ones.
+    """
+    return ((_mean(logits.float().sigmoid(), real) - target) / target).square()
 
 
 def indecision(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, ""]:

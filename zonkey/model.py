@@ -82,7 +82,7 @@ class Zonkey(
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.codebook = nn.Parameter(torch.randn(BYTES, config.levels[0].width))
+        self.codebook = nn.Parameter(0.1 * torch.randn(BYTES, config.levels[0].width))
         self.levels = nn.ModuleList([Level(level, config.objective == "flow") for level in config.levels])
         initialise(self)
 

@@ -63,10 +63,18 @@ class CausalDecoder(nn.Module):
 
     def unroll(self, prompt: Float[Tensor, "S Q D"], steps: int) -> Float[Tensor, "S L D"]:
         """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all."""
-        sequence = prompt
+        blocks = self.encoder.blocks
+        seen: list[tuple[Tensor, Tensor] | None] = [None] * len(blocks)
+        out, new = [], prompt
         for _ in range(steps):
-            sequence = torch.cat([sequence, self(sequence)[:, -1:].to(prompt.dtype)], dim=1)
-        return sequence[:, -steps:]
+            x = lower_precision(new)
+            for number, block in enumerate(blocks):
+                attended, seen[number] = block.attention.extend(block.norms[0](x), seen[number])
+                x = x + attended
+                x = x + block.mlp(block.norms[1](x))
+            new = self.encoder.norm(x[:, -1:])
+            out.append(new)
+        return torch.cat(out, dim=1)
 
 
 def lower_precision(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -23,26 +23,25 @@ class Optimizer:
             self.parts.append(
                 torch.optim.Muon(
                     matrices,
-                    lr=stage.learning_rate,
+                    lr=stage.matrix_learning_rate,
                     weight_decay=shared.weight_decay,
-                    adjust_lr_fn="match_rms_adamw",
+                    nesterov=True,
                 )
             )
         self.parts.append(
             torch.optim.AdamW(rest, lr=stage.learning_rate, betas=BETAS, weight_decay=shared.weight_decay, fused=True)
         )
         self.clip = shared.clip
-        self.peak = stage.learning_rate
+        self.peaks = [part.param_groups[0]["lr"] for part in self.parts]
         self.steps = stage.steps
         self.warmup = max(round(shared.warmup * stage.steps), 1)
 
     def step(self, step: int) -> float:
         """Clip, update at this step's learning rate, clear gradients; returns the gradient norm before clipping."""
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        rate = learning_rate(step, self.steps, self.warmup, self.peak)
-        for part in self.parts:
+        for part, peak in zip(self.parts, self.peaks, strict=True):
             for group in part.param_groups:
-                group["lr"] = rate
+                group["lr"] = learning_rate(step, self.steps, self.warmup, peak)
             part.step()
             part.zero_grad(set_to_none=True)
         return float(norm)
