@@ -146,6 +146,8 @@ def _nbval(copy: Copy, *options: str) -> None:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "tests.pipeline.without_stderr",
         "--nbval-current-env",
         "--nbval-cell-timeout=300",
         *options,
