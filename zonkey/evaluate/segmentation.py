@@ -1,0 +1,174 @@
+"""Where a model cuts, held against words and sentences that it was never told of."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from zonkey.model import Segmentation
+
+WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
+SENTENCE = re.compile(r"(?:\A\s*|[.!?][\"'”’)\]]*\s+|\n\s*)(?=\S)")
+SENTENCE_END = re.compile(r"[.!?](?=[\"'”’)\]]*(?:\s|\Z))")
+SURE = 0.1  # a begin probability below this, or above 1 minus this, is decided
+
+# Kinds of position, from what the text says there; a position may be of several kinds.
+KINDS = (
+    "after_space",  # the byte before is whitespace
+    "word_start",
+    "sentence_start",
+    "sentence_end",  # the mark itself
+    "inside_word",  # a word's byte, but not its first
+    "space",
+    "digit",
+    "inside_character",  # continues a UTF-8 character
+    "elsewhere",  # neither after a space nor at a sentence's end
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Cuts held against true boundaries."""
+
+    precision: float  # share of cuts at a boundary
+    recall: float  # share of boundaries with a cut
+    f1: float
+
+
+@dataclass(frozen=True)
+class LevelReport:
+    """How one level cuts many texts. The first position of a text always begins and is left out of the rates."""
+
+    begin_rate: float  # mean begin probability
+    decided: float  # share of begin probabilities below 0.1 or above 0.9
+    bytes_per_segment: float
+    positions_per_segment: float  # in positions of this level: bytes at level 0
+    begin_probability: dict[str, float]  # mean by kind of position, where it occurs
+    words: Match  # cuts against word starts
+    spaces: Match  # cuts against the spaces before words
+    sentences: Match  # cuts against sentence starts
+
+
+def level_report(segmentations: Sequence[Segmentation], level: int) -> LevelReport:
+    """Sums over all texts, then ratios.
+
+    Raises:
+        ValueError: there is no segmentation, or it has no such level.
+    """
+    if not segmentations or not 0 <= level < len(segmentations[0].levels):
+        raise ValueError(f"no segmentation of level {level}; give at least one text and a level of the model")
+    sums, counts = Counter[str](), Counter[str]()
+    size = positions = segments = rate = decided = seen = 0.0
+    cuts: list[set[int]] = []
+    texts = [one.text for one in segmentations]
+    for text, found in zip(texts, (one.levels[level] for one in segmentations), strict=True):
+        kinds = kinds_of(text)
+        for offset, b in zip(found.offsets[1:], found.probabilities[1:], strict=True):
+            rate, decided, seen = rate + b, decided + (min(b, 1 - b) < SURE), seen + 1
+            for kind in kinds[offset]:
+                sums[kind] += b
+                counts[kind] += 1
+        size, positions = size + len(text.encode()), positions + len(found.offsets)
+        segments += len(found.starts)
+        cuts.append(set(found.starts))
+    return LevelReport(
+        begin_rate=rate / max(seen, 1),
+        decided=decided / max(seen, 1),
+        bytes_per_segment=size / segments,
+        positions_per_segment=positions / segments,
+        begin_probability={kind: sums[kind] / counts[kind] for kind in KINDS if counts[kind]},
+        words=match(cuts, map(word_starts, texts)),
+        spaces=match(cuts, map(space_starts, texts)),
+        sentences=match(cuts, map(sentence_starts, texts)),
+    )
+
+
+def match(found: Iterable[set[int]], true: Iterable[set[int]], tolerance: int = 0) -> Match:
+    """Cuts of many texts against boundaries, at most ``tolerance`` bytes away; offset 0 does not count."""
+    cuts = hits = bounds = reached = 0
+    for one, other in zip(found, true, strict=True):
+        ours, theirs = sorted(one - {0}), sorted(other - {0})
+        cuts, bounds = cuts + len(ours), bounds + len(theirs)
+        hits += sum(_near(theirs, at, tolerance) for at in ours)
+        reached += sum(_near(ours, at, tolerance) for at in theirs)
+    precision, recall = hits / max(cuts, 1), reached / max(bounds, 1)
+    both = precision + recall
+    return Match(precision, recall, 2 * precision * recall / both if both else 0.0)
+
+
+def segment_lengths(segmentations: Iterable[Segmentation], level: int) -> dict[int, int]:
+    """How many segments of each length in bytes there are, shortest first."""
+    counts: Counter[int] = Counter()
+    for one in segmentations:
+        ends = (*one.levels[level].starts, len(one.text.encode()))
+        counts.update(end - start for start, end in pairwise(ends))
+    return dict(sorted(counts.items()))
+
+
+def kinds_of(text: str) -> list[tuple[str, ...]]:
+    """The kinds of every byte, in the order of :data:`KINDS`."""
+    data = text.encode()
+    starts, sentences, ends = word_starts(text), sentence_starts(text), _offsets(text, SENTENCE_END)
+    words = _covered(text, WORD)
+    spaces = _covered(text, re.compile(r"\s"))
+    digits = _covered(text, re.compile(r"\d"))
+    found = []
+    for at, byte in enumerate(data):
+        after = at - 1 in spaces and at not in spaces
+        marks = (
+            after,
+            at in starts,
+            at in sentences,
+            at in ends,
+            at in words and at not in starts,
+            at in spaces,
+            at in digits,
+            byte & 0xC0 == 0x80,
+            not after and at not in ends,
+        )
+        found.append(tuple(kind for kind, holds in zip(KINDS, marks, strict=True) if holds))
+    return found
+
+
+def word_starts(text: str) -> set[int]:
+    """Byte offsets where words and numbers begin."""
+    return _offsets(text, WORD)
+
+
+def space_starts(text: str) -> set[int]:
+    """Byte offsets where runs of whitespace begin: a cut there leaves the space with the word after it."""
+    return _offsets(text, re.compile(r"\s+"))
+
+
+def sentence_starts(text: str) -> set[int]:
+    """Byte offsets where sentences, headings and list items begin."""
+    at = _byte_offsets(text)
+    return {at[found.end()] for found in SENTENCE.finditer(text)}
+
+
+def _near(sorted_offsets: Sequence[int], at: int, tolerance: int) -> bool:
+    place = bisect_left(sorted_offsets, at - tolerance)
+    return place < len(sorted_offsets) and sorted_offsets[place] <= at + tolerance
+
+
+def _offsets(text: str, pattern: re.Pattern[str]) -> set[int]:
+    at = _byte_offsets(text)
+    return {at[found.start()] for found in pattern.finditer(text)}
+
+
+def _covered(text: str, pattern: re.Pattern[str]) -> set[int]:
+    at = _byte_offsets(text)
+    return {byte for found in pattern.finditer(text) for byte in range(at[found.start()], at[found.end()])}
+
+
+def _byte_offsets(text: str) -> Sequence[int]:
+    if text.isascii():
+        return range(len(text) + 1)
+    at = [0]
+    for character in text:
+        at.append(at[-1] + len(character.encode()))
+    return at
