@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from zonkey.cli import main
@@ -113,6 +114,16 @@ def test_nothing_is_written_on_an_error(
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1
     assert (folder / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["default", "tiny", "wikipedia-cpu", "gpu"])
+def test_an_experiment_changes_one_line(folder: Path, name: str) -> None:
+    assert main(["profile", name]) == 0
+    before = (folder / "params.yaml").read_text(encoding="utf-8").splitlines()
+    apply_overrides("params.yaml", ["train.levels.0.steps=12345"])  # what `dvc exp run -S` does
+    after = (folder / "params.yaml").read_text(encoding="utf-8").splitlines()
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == ["  - steps: 12345"]
 
 
 def test_the_pipeline_section_follows_a_hand_edit(folder: Path, capsys: pytest.CaptureFixture) -> None:

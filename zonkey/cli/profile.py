@@ -13,7 +13,6 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from zonkey.config import Config, ConfigError, PipelineConfig, parse
 from zonkey.notebook.files import write_beside
@@ -72,12 +71,13 @@ def merge(target: CommentedMap, values: Mapping[str, Any]) -> None:
 
 def _write(document: CommentedMap, params: Path) -> list[str]:
     _set_pipeline(document)
+    _settle(document)
     before = dict(_leaves(_load(params)))
     stream = io.StringIO()
     _yaml().dump(document, stream)
     config = parse(Config, YAML(typ="safe").load(stream.getvalue()), str(params))
     after = dict(_leaves(document))
-    if before != after:
+    if stream.getvalue() != params.read_text(encoding="utf-8"):
         write_beside(params, stream.getvalue())
     _remove_levels_from(len(config.model.levels), params.parent)
     keys = [*before, *(key for key in after if key not in before)]
@@ -89,7 +89,7 @@ def _set_pipeline(document: CommentedMap) -> None:
     if not isinstance(data, Mapping) or not isinstance(levels, list):
         return  # the validation that follows says what is missing
     section = PipelineConfig.of(data.get("source"), data.get("path"), len(levels)).model_dump()
-    train = CommentedMap((DoubleQuotedScalarString(key), value) for key, value in section["train"].items())
+    train = CommentedMap(section["train"])
     train.fa.set_flow_style()
     merge(document, {"pipeline": CommentedMap(section | {"train": train})})
     if list(document["pipeline"]["train"]) != list(train):  # levels that are gone
@@ -133,28 +133,45 @@ def _load(path: Path) -> CommentedMap:
 
 
 def _yaml() -> YAML:
+    """Reads and writes as DVC does."""
     yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 200
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.add_representer(
-        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
+    yaml.default_flow_style = False
     return yaml
 
 
+def _settle(target: CommentedMap) -> None:
+    """Lay lists out as DVC does, so that ``dvc exp run --set-param`` changes one line and nothing else."""
+    for key, value in target.items():
+        if isinstance(value, Mapping):
+            _settle(value)
+        elif isinstance(value, list):
+            tail = _take_tail(target, key)
+            target[key] = _block(value)
+            if tail is not None:
+                _put_tail(target, key, tail)
+
+
+def _block(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return CommentedMap((key, _block(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return CommentedSeq(_block(inner) for inner in value)
+    return next((kind(value) for kind in (str, float) if isinstance(value, kind)), value)
+
+
 def _take_tail(target: CommentedMap, key: str) -> Any:
-    """Take away the comments and blank lines after ``target[key]``: ruamel keeps them in its last leaf."""
+    """Take away what follows the list ``target[key]``, blank lines and comments: its last leaf holds them."""
     holder, last = _last_leaf(target, key)
-    return holder.ca.items.pop(last, None) if holder is not target else None
+    return holder.ca.items.pop(last, None) if isinstance(target[key], list) else None
 
 
 def _put_tail(target: CommentedMap, key: str, tail: Any) -> None:
     holder, last = _last_leaf(target, key)
     token = next((part for part in tail if part is not None), None)
     if token is not None:
-        slot = [token, None] if isinstance(holder, CommentedSeq) else [None, None, token, None]
-        holder.ca.items[last] = slot
+        holder.ca.items[last] = (
+            [token, None] if isinstance(holder, CommentedSeq) else [None, None, token, None]
+        )
 
 
 def _last_leaf(holder: Any, key: Any) -> tuple[Any, Any]:
