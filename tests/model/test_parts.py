@@ -1,0 +1,195 @@
+"""Splitter, compressor and denoiser: shapes, spheres, independence of padding, gradients."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from tests.model.build import level_config, random, segments_of
+from zonkey.compressor import Compressor
+from zonkey.denoiser import Denoiser, time_features
+from zonkey.existence import real_positions
+from zonkey.sphere import radius, sphere_noise
+from zonkey.splitter import Splitter
+from zonkey.transformer import initialise
+
+CONFIG = level_config()
+WIDTH, WINDOW, VECTORS = CONFIG.width, CONFIG.window, CONFIG.vectors
+seeds = st.integers(0, 2**31)
+
+
+def splitter() -> Splitter:
+    return _made(Splitter(CONFIG))
+
+
+def compressor() -> Compressor:
+    return _made(Compressor(CONFIG))
+
+
+def denoiser(decompressor: str = "parallel", latent: bool = True) -> Denoiser:
+    return _made(Denoiser(level_config(decompressor=decompressor), latent))
+
+
+def _made(module: nn.Module) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        initialise(module)
+    return module
+
+
+def without_gradient(module: nn.Module) -> list[str]:
+    return [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+
+
+def test_splitting_starts_at_two_begins_a_window() -> None:
+    x = sphere_noise((40, 50, WIDTH), random())
+    b = splitter()(x, torch.ones(40, 50, dtype=torch.bool)).sigmoid()
+    assert 1 / WINDOW < b.detach().mean() < 4 / WINDOW
+    torch.nn.init.zeros_((cut := splitter()).begin.weight)
+    torch.testing.assert_close(cut(x, torch.ones(40, 50, dtype=torch.bool)).sigmoid(), torch.full((40, 50), 2 / WINDOW))
+
+
+@given(st.integers(1, 30), st.integers(1, 9), seeds)
+def test_begin_logits_do_not_depend_on_padding_or_neighbours(length: int, more: int, seed: int) -> None:
+    cut = splitter()
+    x = sphere_noise((2, length + more, WIDTH), random(seed))
+    lengths = torch.tensor([length, length + more])
+    together = cut(x, real_positions(lengths, length + more))
+    alone = cut(x[:1, :length], torch.ones(1, length, dtype=torch.bool))
+    torch.testing.assert_close(together[:1, :length], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_begins_see_no_further_than_they_should() -> None:
+    """Layers of local attention, then convolutions 9 wide: 4 + 4 positions on each side here, no more, no less."""
+    cut = splitter()
+    x = sphere_noise((1, 41, WIDTH), random()).requires_grad_()
+    cut(x, torch.ones(1, 41, dtype=torch.bool))[0, 20].backward()
+    seen = x.grad.abs().sum(dim=-1)[0].nonzero().flatten()
+    reach = CONFIG.splitter_radius * CONFIG.splitter_layers + 4
+    assert (int(seen.min()), int(seen.max())) == (20 - reach, 20 + reach)
+
+
+def test_gradients_reach_all_of_the_splitter() -> None:
+    cut = splitter()
+    logits = cut(sphere_noise((3, 30, WIDTH), random()), torch.ones(3, 30, dtype=torch.bool))
+    (logits * torch.randn(3, 30, generator=random())).sum().backward()
+    assert without_gradient(cut) == []
+
+
+def test_compressed_vectors_lie_on_the_sphere() -> None:
+    segments = segments_of(torch.randn(3, 40, generator=random()), torch.tensor([40, 22, 3]), WINDOW)
+    x = sphere_noise((*segments.index.shape, WIDTH), random())
+    z = compressor()(x, segments.log_p, segments.mask)
+    assert z.shape == (len(segments.start), VECTORS * WIDTH)
+    torch.testing.assert_close(z.norm(dim=1), torch.full((len(z),), radius(VECTORS * WIDTH)))
+
+
+@given(st.integers(1, WINDOW - 1), seeds)
+def test_what_does_not_exist_does_not_influence_a_compressed_vector(length: int, seed: int) -> None:
+    compress = compressor()
+    mask = (torch.arange(WINDOW) < length).expand(2, -1)
+    x = sphere_noise((2, WINDOW, WIDTH), random(seed))
+    other = torch.where(mask[..., None], x, sphere_noise((2, WINDOW, WIDTH), random(seed + 1)))
+    log_p = torch.zeros(2, WINDOW)
+    torch.testing.assert_close(compress(x, log_p, mask), compress(other, log_p, mask), atol=1e-5, rtol=1e-4)
+    faint = torch.where(mask, 0.0, -80.0)
+    everywhere = torch.ones_like(mask)
+    torch.testing.assert_close(compress(x, faint, everywhere), compress(other, faint, everywhere), atol=1e-4, rtol=1e-3)
+
+
+def test_what_exists_does_influence_a_compressed_vector() -> None:
+    compress = compressor()
+    x = sphere_noise((2, WINDOW, WIDTH), random())
+    mask = torch.ones(2, WINDOW, dtype=torch.bool)
+    before = compress(x, torch.zeros(2, WINDOW), mask)
+    for k in range(WINDOW):
+        changed = x.clone()
+        changed[:, k] = -changed[:, k]
+        assert (compress(changed, torch.zeros(2, WINDOW), mask) - before).norm(dim=1).min() > 1e-3
+
+
+def test_order_matters_to_a_compressed_vector() -> None:
+    x = sphere_noise((2, WINDOW, WIDTH), random())
+    mask = torch.ones(2, WINDOW, dtype=torch.bool)
+    compress = compressor()
+    before, after = (compress(v, torch.zeros(2, WINDOW), mask) for v in (x, x.flip(1)))
+    assert (before - after).norm(dim=1).min() > 1e-2
+
+
+def test_gradients_reach_all_of_the_compressor_and_its_existences() -> None:
+    compress = compressor()
+    x = sphere_noise((4, WINDOW, WIDTH), random()).requires_grad_()
+    log_p = torch.linspace(0, -80, WINDOW).repeat(4, 1).requires_grad_()
+    z = compress(x, log_p, torch.ones(4, WINDOW, dtype=torch.bool))
+    (z * torch.randn(z.shape, generator=random())).sum().backward()
+    assert without_gradient(compress) == []
+    assert x.grad.isfinite().all() and log_p.grad.isfinite().all() and log_p.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
+@pytest.mark.parametrize("latent", [True, False])
+def test_denoised_segments_have_their_shapes_and_norms(decompressor: str, latent: bool) -> None:
+    out = denoiser(decompressor, latent)(sphere_noise((5, VECTORS * WIDTH), random()), torch.rand(5))
+    assert out.x.shape == (5, WINDOW, WIDTH) and out.begin.shape == out.draft_begin.shape == (5, WINDOW)
+    torch.testing.assert_close(out.x.norm(dim=-1), torch.full((5, WINDOW), radius(WIDTH)))
+    for log_p in (out.log_p, out.draft_log_p):
+        assert (log_p[:, 0] == 0).all() and (log_p.diff(dim=1) <= 0).all()
+    if latent:
+        assert out.latent is not None and out.latent.shape == (5, VECTORS * WIDTH)
+    else:
+        assert out.latent is None
+
+
+@pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
+def test_segments_are_denoised_independently(decompressor: str) -> None:
+    denoise = denoiser(decompressor)
+    z, t = sphere_noise((5, VECTORS * WIDTH), random()), torch.linspace(0, 1, 5)
+    together, alone = denoise(z, t), denoise(z[2:3], t[2:3])
+    torch.testing.assert_close(together.x[2:3], alone.x, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(together.begin[2:3], alone.begin, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
+def test_gradients_reach_all_of_the_denoiser(decompressor: str) -> None:
+    denoise = denoiser(decompressor)
+    z, estimate = (sphere_noise((5, VECTORS * WIDTH), random(seed)).requires_grad_() for seed in (0, 1))
+    out = denoise(z, torch.rand(5, generator=random()), estimate)
+    weights = random(3)
+    total = sum((v * torch.randn(v.shape, generator=weights)).sum() for v in (out.x, out.log_p, out.draft_log_p))
+    (total + (out.latent * torch.randn(out.latent.shape, generator=weights)).sum()).backward()
+    assert without_gradient(denoise) == []
+    for leaf in (z, estimate):
+        assert leaf.grad.isfinite().all() and (leaf.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_noise_level_and_estimate_are_heard() -> None:
+    denoise = denoiser()
+    z = sphere_noise((3, VECTORS * WIDTH), random())
+    low, high = (denoise(z, torch.full((3,), t)).x for t in (0.1, 0.9))
+    told = denoise(z, torch.full((3,), 0.1), sphere_noise(tuple(z.shape), random(1))).x
+    assert not torch.allclose(low, high, atol=1e-3) and not torch.allclose(low, told, atol=1e-3)
+    torch.testing.assert_close(denoise(z, torch.full((3,), 0.1), torch.zeros_like(z)).x, low)
+
+
+@pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
+@pytest.mark.parametrize("bias", [-80.0, 80.0])
+def test_certain_begins_leave_the_denoiser_finite(decompressor: str, bias: float) -> None:
+    denoise = denoiser(decompressor)
+    nn.init.constant_(denoise.begin_bias, bias)
+    out = denoise(sphere_noise((3, VECTORS * WIDTH), random()), torch.rand(3, generator=random()))
+    (out.x.square().sum() * 1e-3 + out.log_p.sum() + (out.x[..., 0] ** 3).sum()).backward()
+    gradients = [p.grad for p in denoise.parameters() if p.grad is not None]
+    assert out.x.isfinite().all() and all(g.isfinite().all() for g in gradients)
+
+
+def test_time_features_tell_noise_levels_apart() -> None:
+    t = torch.linspace(0, 1, 101)
+    features = time_features(t, 16)
+    assert features.shape == (101, 16) and features.abs().max() <= 1
+    assert torch.cdist(features, features).add(torch.eye(101) * 9).min() > 0.01
+    torch.testing.assert_close(features[50, 0], torch.tensor(math.sin(0.5)))
