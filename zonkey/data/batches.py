@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from zonkey.data.corpus import Corpus
@@ -20,8 +21,8 @@ _ALIGNED = 32  # from this crop size on, cuts are moved to where a UTF-8 charact
 class ByteBatch:
     """Byte sequences of alike length."""
 
-    tokens: Tensor  # (B, N) int64, byte values, PADDING after each row's end
-    lengths: Tensor  # (B,) int64, at least 1
+    tokens: Int64[Tensor, "B N"]  # byte values, PADDING after each row's end
+    lengths: Int64[Tensor, "B"]  # at least 1
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Corpus:
         DataError: ``folder`` holds no whole corpus, its files do not fit together, or there is no such split.
     """
 
-    def __init__(self, folder: str | Path, split: Split) -> None:
+    def __init__(self, folder: str | Path, split: str) -> None:
         folder = Path(folder)
         if split not in SPLITS:
             raise DataError(f"no split {split!r}; choose one of {', '.join(SPLITS)}")

@@ -99,7 +99,7 @@ class _Writer:
             self._beside(f"{split}.bin").unlink(missing_ok=True)
             self._beside(f"{split}.index.npy").unlink(missing_ok=True)
 
-    def add(self, split: str, data: bytes) -> None:
+    def add(self, split: Split, data: bytes) -> None:
         self.files[split].write(data)
         self.digests[split].update(data)
         self.offsets[split].append(self.offsets[split][-1] + len(data))
@@ -178,7 +178,7 @@ def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
     if not total:
         raise DataError(
             f"the corpus from {config.path or config.source} is empty ({tally.null} documents have no text or"
-            f" no id, {tally.short} fewer than {config.min_bytes} bytes); give more text or lower data.min_bytes"
+            f" no id, {tally.short} fewer than {config.min_bytes} bytes); give others or lower data.min_bytes"
         )
     for split, count in counts.items():
         if not count:

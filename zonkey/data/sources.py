@@ -44,7 +44,11 @@ def documents(config: DataConfig) -> Iterator[Document]:
         return
     if config.source == "hub":
         origin = f"{config.hub_name} ({config.hub_config}) at revision {config.hub_revision}"
-        loading = {"path": config.hub_name, "name": config.hub_config, "revision": config.hub_revision}
+        loading: dict[str, Any] = {
+            "path": config.hub_name,
+            "name": config.hub_config,
+            "revision": config.hub_revision,
+        }
     else:
         origin = str(config.path)
         loading = {"path": {"jsonl": "json"}.get(config.source, config.source), "data_files": _files(config)}

@@ -21,6 +21,21 @@ class Line:
 
     node: Node
     capital: bool
+    fixed: tuple[str, ...]  # text that every form of it holds, in order
+
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` is a form of this line."""
+        if self.capital:
+            if not text[:1].isupper():
+                return False
+            text = text[0].lower() + text[1:]
+        position = 0
+        for part in self.fixed:  # a quick look, so that most lines are ruled out at once
+            position = text.find(part, position)
+            if position < 0:
+                return False
+            position += len(part)
+        return any(end == len(text) for end, _ in self.node.match(text, 0, {}))
 
 
 @dataclass(frozen=True)
@@ -71,16 +86,7 @@ class Grammar:
 
     def accepts(self, text: str) -> bool:
         """Whether ``text`` is a sentence, heading or list item that the grammar can write."""
-        if not text:
-            return False
-        lowered = text[0].lower() + text[1:] if text[0].isupper() else None
-        for line in self.lines:
-            form = lowered if line.capital else text
-            if form is None or not _possible(line.node, form):
-                continue
-            if any(end == len(form) for end, _ in line.node.match(form, 0, {})):
-                return True
-        return False
+        return any(line.accepts(text) for line in self.lines)
 
 
 @cache
@@ -106,14 +112,6 @@ def grammar() -> Grammar:
 def _words(node: Node) -> Iterator[str]:
     for literal in node.literals():
         yield from (word.lower() for word in _WORD.findall(literal))
-
-
-def _possible(node: Node, text: str) -> bool:
-    """A quick look at fixed text at both ends, so that most lines are ruled out at once."""
-    first, last = (node.parts[0], node.parts[-1]) if isinstance(node, Sequence) else (node, node)
-    if isinstance(first, Literal) and not text.startswith(first.text):
-        return False
-    return not isinstance(last, Literal) or text.endswith(last.text)
 
 
 def _kind(name: str, text: str, lexicon: Scope) -> Kind:
@@ -166,5 +164,12 @@ def _plan(lines: tuple[str, ...], scope: Scope, groups: dict[str, Group]) -> tup
 
 
 def _group(entry: Entry, scope: Scope) -> Group:
-    lines = tuple(Line(scope.template(line.removeprefix("^")), line.startswith("^")) for line in entry.lines)
+    lines = tuple(_line(text, scope) for text in entry.lines)
     return Group(lines, Law(len(lines), ranked=True))
+
+
+def _line(text: str, scope: Scope) -> Line:
+    node = scope.template(text.removeprefix("^"))
+    parts = node.parts if isinstance(node, Sequence) else (node,)
+    fixed = tuple(part.text for part in parts if isinstance(part, Literal))
+    return Line(node, text.startswith("^"), fixed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from zonkey.data.encyclopedia.draw import Draw, Law
 
@@ -21,7 +21,7 @@ INDEFINITE = "\x01"  # stands for a or an until the sentence is whole, when the 
 GAP = "\0"  # among literals: something written stands here
 _CONSONANT = re.compile(r"(?:uni[tovqfcl]|us[eau]|uto|eu|one\b|once\b|ur[au])", re.IGNORECASE)
 _VOWEL = re.compile(
-    r"(?:[aeiouáàâäåæéèêëíîïóôöøúAEIOUÁÀÂÄÅÆÉÈÊËÍÎÏÓÔÖØ]|hour|honou?r|honest|heir|8|11\b|18\b|18,)"
+    r"(?:[aeiouáàâäåæéèêëíîïóôöøúAEIOUÁÀÂÄÅÆÉÈÊËÍÎÏÓÔÖØ]|hour|honou?r|honest|heir|8|1[18](?!\d))"
 )
 
 
@@ -39,6 +39,7 @@ class Derivation:
     used: dict[str, set[int]] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Node(Protocol):
     """A part of a sentence."""
 
