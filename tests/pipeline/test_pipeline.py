@@ -24,8 +24,8 @@ class Copy:
 
     path: Path
 
-    def run(self, *command: str, ok: bool = True, timeout: float = 600) -> str:
-        """Run a command there, with this Python's programs first; returns all that it printed."""
+    def run(self, *command: str, timeout: float = 600) -> str:
+        """Run a command there, with this Python's programs first; returns its standard output."""
         settings = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.path),
@@ -41,11 +41,9 @@ class Copy:
             env={**os.environ, **settings},
             text=True,
             timeout=timeout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
+            capture_output=True,
         )
-        assert not ok or done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}"
+        assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def commit(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -98,7 +99,8 @@ def _load(folder: Path) -> Zonkey:
         raise ValueError(f"no model in {folder}; make it with `make repro`, or name another with --model")
     from zonkey.model import Zonkey
 
-    return Zonkey.from_pretrained(str(folder)).eval()
+    with contextlib.redirect_stdout(sys.stderr):  # huggingface_hub prints that it reads a folder
+        return Zonkey.from_pretrained(str(folder)).eval()
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
