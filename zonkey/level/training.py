@@ -71,7 +71,7 @@ class Truth:
             loss = loss + regression * distance
         both = torch.stack([loss, correct.to(loss.dtype)])
         loss, right = both.new_zeros(2, index.numel()).index_copy(1, chosen, both)
-        return loss.view(shape), right.view(shape)
+        return loss.view(shape), right.detach().view(shape)
 
 
 @dataclass(frozen=True)
