@@ -97,7 +97,9 @@ def test_the_lock_pins_what_the_project_needs(root: Path) -> None:
 
 
 def test_make_lists_its_targets(root: Path) -> None:
-    listed = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
     targets = re.search(r"(?m)^\.PHONY: (.*)$", (root / "Makefile").read_text()).group(1).split()
     assert [line.split()[1] for line in listed.splitlines()] == targets
 
