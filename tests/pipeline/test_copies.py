@@ -59,7 +59,9 @@ def test_strip_gives_the_same_bytes_however_the_notebook_was_saved(tmp_path: Pat
 
 def test_strip_in_place(tmp_path: Path) -> None:
     write(tmp_path / "notebooks" / "a.ipynb")
-    strip(tmp_path / "notebooks", tmp_path / "notebooks")
+    (tmp_path / "notebooks" / "other").write_text("stays")
+    strip(tmp_path / "notebooks", tmp_path / "notebooks" / ".." / "notebooks")
+    assert set(tree(tmp_path / "notebooks")) == {"a.ipynb", "other"}
     assert b"seen\\n" not in (tmp_path / "notebooks" / "a.ipynb").read_bytes()
 
 

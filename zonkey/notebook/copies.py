@@ -9,20 +9,27 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from zonkey.notebook.files import folder_beside
+from zonkey.notebook.files import folder_beside, write_beside
 from zonkey.notebook.plain import plain, without_outputs
 
 
 def strip(notebooks: Path, out: Path) -> list[Path]:
     """Write an output-free copy of every notebook of a folder into ``out``, replacing it; returns the copies.
 
+    With ``out`` the folder itself, its notebooks lose their outputs, and other files stay.
+
     Raises:
         ValueError: the folder holds no notebook, or one that cannot be read.
     """
-    with folder_beside(out) as beside:
-        for path in _notebooks(notebooks):
-            _write(without_outputs(_read(path)), beside / path.name)
-    return sorted(out.glob("*.ipynb"))
+    stripped = {path.name: _text(without_outputs(_read(path))) for path in _notebooks(notebooks)}
+    if out.resolve() == notebooks.resolve():
+        for name, text in stripped.items():
+            write_beside(out / name, text)
+    else:
+        with folder_beside(out) as beside:
+            for name, text in stripped.items():
+                (beside / name).write_text(text, encoding="utf-8")
+    return [out / name for name in stripped]
 
 
 def publish(executed: Path, folders: Sequence[Path], out: Path) -> list[Path]:
@@ -38,7 +45,7 @@ def publish(executed: Path, folders: Sequence[Path], out: Path) -> list[Path]:
         for path in _notebooks(executed):
             notebook = _read(path)
             _refuse_errors(notebook, path)
-            _write(plain(notebook), beside / path.name)
+            (beside / path.name).write_text(_text(plain(notebook)), encoding="utf-8")
             titles[path.name] = _title(notebook, path.stem)
         for folder in folders:
             if not folder.is_dir():
@@ -66,8 +73,8 @@ def _read(path: Path) -> NotebookNode:
         raise ValueError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from None
 
 
-def _write(notebook: NotebookNode, path: Path) -> None:
-    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+def _text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
 
 
 def _refuse_errors(notebook: NotebookNode, path: Path) -> None:

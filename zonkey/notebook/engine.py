@@ -79,9 +79,7 @@ def _execute(run: NotebookExecutionManager, start_timeout: int) -> str | None:
         timeout=None,
         log_output=True,
         record_timing=False,
-        extra_arguments=[
-            "--IPKernelApp.log_level=50"
-        ],  # quiet about TCP: it listens here only
+        extra_arguments=["--IPKernelApp.log_level=50"],  # quiet about TCP: it listens here only
     )
     with tempfile.TemporaryDirectory() as settings:
         fixed = {
