@@ -63,6 +63,12 @@ def losses(**weights: Any) -> LossConfig:
     return parse(LossConfig, raw()["losses"] | weights, "test")
 
 
+def only_losses(*names: str) -> LossConfig:
+    """No loss term but these, of weight 1."""
+    terms = {name for name, weight in raw()["losses"].items() if isinstance(weight, float)} - {"masked_rows"}
+    return losses(**dict.fromkeys(terms, 0.0) | dict.fromkeys(names, 1.0))
+
+
 def model(levels: int = 2, objective: str = "flow", seed: int = 0, **level: Any) -> Zonkey:
     """An untrained tiny model, the same for the same arguments."""
     shape: ModelConfig = config(levels, objective, **level).model

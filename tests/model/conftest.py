@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from tests.model.build import config
+from zonkey.data import prepare
 
 settings.register_profile(
     "model", max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -29,3 +33,11 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few articles of the built-in grammar."""
+    folder = tmp_path_factory.mktemp("corpus")
+    prepare(config().data.model_copy(update={"documents": 60, "validation": 0.1, "test": 0.1}), folder)
+    return folder

@@ -1,0 +1,200 @@
+"""Sampling, infilling and the writing of gaps."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.model.build import model, random
+from zonkey import generate, infill
+from zonkey.generate import sample_latents
+from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
+from zonkey.sphere import radius
+
+objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
+plain = st.text(st.characters(blacklist_characters="{}", blacklist_categories=["Cs"]), max_size=20)
+
+
+# --- generation -----------------------------------------------------------------------------------------------
+
+
+@objectives
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_texts_are_generated_at_every_level(objective: str, levels: int) -> None:
+    built = model(levels, objective)
+    for level in [None, *range(levels)]:
+        for length in ("expected", "sampled"):
+            texts = generate(built, 3, level=level, steps=2, length=length, seed=1)
+            assert len(texts) == 3 and all(isinstance(text, str) and text for text in texts)
+            longest = 8 ** ((levels - 1 if level is None else level) + 1)
+            assert all(len(text) <= longest for text in texts)
+    assert generate(built, 0) == []
+
+
+@objectives
+@pytest.mark.parametrize("length", ["expected", "sampled"])
+def test_generation_follows_its_seed(objective: str, length: str) -> None:
+    built = model(2, objective)
+    before = torch.random.get_rng_state()
+    one, again = (generate(built, 4, length=length, seed=7) for _ in range(2))
+    assert one == again
+    assert torch.equal(before, torch.random.get_rng_state())  # nothing is drawn from torch's own generator
+
+
+@objectives
+def test_samples_lie_on_the_sphere_and_are_watched(objective: str) -> None:
+    built = model(2, objective)
+    seen: list[tuple[float, torch.Tensor]] = []
+    z = sample_latents(built, 3, 1, 4, random(), lambda t, x: seen.append((t, x)))
+    assert z.shape == (3, 64)
+    torch.testing.assert_close(z.norm(dim=1), torch.full((3,), radius(64)))
+    assert [t for t, _ in seen] == [1.0, 0.75, 0.5, 0.25]
+    assert all(x.shape == z.shape for _, x in seen)
+
+
+@objectives
+def test_other_seeds_give_other_samples(objective: str) -> None:
+    """Vectors are compared: what an untrained denoiser makes of them may read alike."""
+    built = model(2, objective)
+    one, again, other = (sample_latents(built, 4, 1, 3, random(seed)) for seed in (7, 7, 8))
+    assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-2)
+
+
+@objectives
+def test_more_texts_do_not_share_their_noise(objective: str) -> None:
+    z = sample_latents(model(1, objective), 8, 0, 1, random())
+    assert torch.pdist(z).min() > 1e-3
+
+
+def test_sampled_lengths_vary() -> None:
+    built = model(1)
+    texts = generate(built, 40, steps=1, length="sampled")
+    assert len({len(text) for text in texts}) > 2
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"n": -1}, "n is -1; it must be 0 or more"),
+        ({"n": 1, "steps": 0}, "steps is 0; at least 1 is needed"),
+        ({"n": 1, "length": "long"}, "length is 'long'; choose 'expected' or 'sampled'"),
+        ({"n": 1, "level": 2}, "level is 2; this model has levels 0 to 1"),
+        ({"n": 0, "level": -1}, "level is -1; this model has levels 0 to 1"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(arguments: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        generate(model(2), **arguments)
+
+
+# --- gaps -----------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.one_of(plain, st.integers(1, LONGEST_GAP), st.none()), max_size=8))
+def test_gaps_are_read_as_they_are_written(parts: list[str | int | None]) -> None:
+    """Texts that stand side by side become one, empty ones none."""
+    written, want = "", []
+    for part in parts:
+        if isinstance(part, str):
+            written += part
+            if part and want and isinstance(want[-1], str):
+                want[-1] += part
+            elif part:
+                want.append(part)
+        else:
+            written += "{gap}" if part is None else f"{{gap:{part}}}"
+            want.append(Gap(part))
+    if any(isinstance(part, Gap) for part in want):
+        assert parse_gaps(written) == tuple(want)
+    else:
+        with pytest.raises(ValueError, match="no gap"):
+            parse_gaps(written)
+
+
+@given(st.text(st.sampled_from("{gap:}1 "), max_size=25))
+def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
+    try:
+        parts = parse_gaps(text)
+    except ValueError as error:
+        assert "\n" not in str(error) and "gap" in str(error)
+        return
+    back = "".join(p if isinstance(p, str) else "{gap}" if p.length is None else f"{{gap:{p.length}}}" for p in parts)
+    assert re.sub(r"\{gap:0*(?=\d)", "{gap:", text) == back
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{gap:0}", "a{gap:}b", "{gap:-3}", "{gap:x}", "{gap:1.5}", "{gap: 3}", "{gap", "a {gap:3", "{gaps}",
+     "{gap:3}{gap", f"{{gap:{LONGEST_GAP + 1}}}", "{gap:²}", "{gap:٣}", "a {gap:3} {gap:"],
+)  # fmt: skip
+def test_malformed_gaps_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="malformed gap"):
+        parse_gaps(text)
+
+
+# --- infilling ------------------------------------------------------------------------------------------------
+
+
+GAPS = [
+    "The {gap:6} of France", "{gap:5} begins", "It ends in {gap:4}", "{gap:3} and {gap:4}, {gap:2}",
+    "{gap:12}", "바다{gap:7}🌊", "{gap:4}{gap:5} two in a row", "a {gap:40} long one",
+]  # fmt: skip
+
+
+@objectives
+@pytest.mark.parametrize("text", GAPS)
+def test_known_text_is_kept_and_gaps_are_filled(objective: str, text: str) -> None:
+    filled = infill(model(2, objective), text, steps=2, seed=3)
+    parts = parse_gaps(text)
+    pattern = "".join(re.escape(part) if isinstance(part, str) else "(.+)" for part in parts)
+    assert re.fullmatch(pattern, filled, re.DOTALL)
+    if "\ufffd" not in filled:  # shown for bytes that are no text
+        want = sum(len(part.encode()) if isinstance(part, str) else part.length for part in parts)
+        assert len(filled.encode()) == want
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("text", ["The {gap} of France", "{gap}", "{gap} and {gap}", "{gap:3} or {gap}"])
+def test_gaps_of_free_length_are_filled(levels: int, text: str) -> None:
+    filled = infill(model(levels), text, steps=1)
+    known = [part for part in parse_gaps(text) if isinstance(part, str)]
+    at = 0
+    for part in known:
+        at = filled.index(part, at) + len(part)
+    assert len(filled.encode()) > sum(len(part.encode()) for part in known)
+
+
+@objectives
+def test_infilling_follows_its_seed(objective: str) -> None:
+    built = model(2, objective)
+    text = "The {gap:24} of France, and {gap:20} too"
+    one, again, other = (infill(built, text, steps=2, seed=seed) for seed in (1, 1, 2))
+    assert one == again != other
+
+
+@settings(max_examples=8)
+@given(st.text("abc é", min_size=1, max_size=12), st.integers(1, 9), st.text("xyz €", min_size=1, max_size=12))
+def test_what_stands_around_a_gap_is_never_touched(before: str, size: int, after: str) -> None:
+    filled = infill(model(2), f"{before}{{gap:{size}}}{after}", steps=1)
+    assert filled.startswith(before) and filled.endswith(after)
+    assert len(filled) > len(before) + len(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "says"),
+    [
+        ("no gap here", None, "the text has no gap"),
+        ("a {gap:x} b", None, "malformed gap"),
+        ("a {gap:3} b", 0, "steps is 0; at least 1 is needed"),
+        ("{gap:1}", None, "has 1 bytes; this model takes 2 to 4096"),
+        ("a" * 4090 + "{gap:9}", None, "has 4099 bytes; this model takes 2 to 4096"),
+    ],
+)
+def test_infilling_that_makes_no_sense_is_refused(text: str, steps: int | None, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        infill(model(2), text, steps=steps)

@@ -1,0 +1,322 @@
+"""The loop: resuming, saving, several processes, schedule; and what it says when it cannot go on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.model.build import ROOT, bytes_batch, merge, model, only_losses, random, raw
+from zonkey import Zonkey
+from zonkey.checkpoint import CheckpointError, load_state, save_model, save_state, write_beside
+from zonkey.config import Config, parse
+from zonkey.data import Batches, Corpus
+from zonkey.train import TrainSummary, finetune, train_level
+from zonkey.train.distributed import Ranks
+from zonkey.train.loop import TrainingError, freeze_below
+from zonkey.train.optimizer import Optimizer, learning_rate, parameter_groups
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+
+
+def short(levels: int = 1, objective: str = "flow", **train: Any) -> Config:
+    """A run of six steps that saves after every second."""
+    values = raw(levels, objective)
+    stage = {"steps": 6, "batch": 2, "bytes": 64}
+    merge(values["train"], {"checkpoint_every": 2, "validate_every": 3, "sample_texts": 1, "finetune": stage})
+    values["train"]["levels"] = [values["train"]["levels"][0] | stage for _ in range(levels)]
+    merge(values["train"], train)
+    return parse(Config, values, "test")
+
+
+def run(config: Config, corpus: Path, folder: Path, level: int = 0, below: Path | None = None) -> TrainSummary:
+    return train_level(config, level, corpus, below, folder / f"level{level}", folder / "runs")
+
+
+def weights_of(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+# --- resuming -------------------------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    """What a kill is in these tests."""
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    whole = Batches.at
+
+    def at(self: Batches, number: int) -> Any:
+        if number == step and self.corpus.split == "train":
+            raise Stop
+        return whole(self, number)
+
+    monkeypatch.setattr(Batches, "at", at)
+
+
+@pytest.mark.parametrize("objective", ["flow", "ddmm"])
+@pytest.mark.parametrize("step", [1, 4, 5])
+def test_a_stopped_run_resumes_exactly(
+    tmp_path: Path, corpus: Path, objective: str, step: int
+) -> None:
+    config = short(objective=objective)
+    whole = run(config, corpus, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(Stop):
+            run(config, corpus, tmp_path / "parts")
+    assert not (tmp_path / "parts" / "level0").exists()
+    parts = run(config, corpus, tmp_path / "parts")
+    assert parts == whole
+    assert weights_of(tmp_path / "parts" / "level0") == weights_of(tmp_path / "whole" / "level0")
+
+
+def test_resuming_goes_on_from_the_last_state(tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(Stop):
+            run(short(), corpus, tmp_path)
+    with caplog.at_level("INFO"):
+        run(short(), corpus, tmp_path)
+    assert "level 0 goes on at step 4 of 6" in caplog.text
+
+
+def test_another_configuration_resumes_nothing(tmp_path: Path, corpus: Path) -> None:
+    run(short(), corpus, tmp_path)
+    run(short(weight_decay=0.5), corpus, tmp_path)
+    assert len([folder for folder in (tmp_path / "runs").iterdir() if folder.is_dir()]) == 2
+
+
+def test_a_run_is_the_same_twice(tmp_path: Path, corpus: Path) -> None:
+    one, two = (run(short(), corpus, tmp_path / name) for name in "ab")
+    assert one == two and weights_of(tmp_path / "a" / "level0") == weights_of(tmp_path / "b" / "level0")
+
+
+def test_levels_then_all_together(tmp_path: Path, corpus: Path) -> None:
+    """A level keeps the levels below as they were; the last stage trains all; folders are whole models."""
+    config = short(levels=2)
+    run(config, corpus, tmp_path)
+    run(config, corpus, tmp_path, 1, tmp_path / "level0")
+    summary = finetune(config, corpus, tmp_path / "level1", tmp_path / "final", tmp_path / "runs")
+    low, high, final = (Zonkey.from_pretrained(tmp_path / name) for name in ("level0", "level1", "final"))
+    for name, value in low.state_dict().items():
+        assert torch.equal(high.state_dict()[name], value)
+    changed = {name.split(".")[1] for name, v in final.state_dict().items()
+               if name.startswith("levels") and not torch.equal(v, high.state_dict()[name])}
+    assert changed == {"0", "1"} and not torch.equal(final.codebook, high.codebook)
+    assert parse(Config, json.loads((tmp_path / "final" / "params.json").read_text()), "params.json") == config
+    kinds = {row.get("kind", "train") for row in summary.history}
+    assert kinds == {"train", "validation"} and {"loss", "level0/accuracy", "level1/accuracy"} <= set(summary.metrics)
+
+
+# --- what cannot be done --------------------------------------------------------------------------------------
+
+
+def test_stages_that_make_no_sense_are_refused(tmp_path: Path, corpus: Path) -> None:
+    with pytest.raises(ValueError, match="level is 1; params.yaml has levels 0 to 0"):
+        run(short(), corpus, tmp_path, 1)
+    with pytest.raises(ValueError, match="level 1 needs the model of the level below"):
+        run(short(2), corpus, tmp_path, 1)
+    with pytest.raises(ValueError, match="level 0 needs no model below"):
+        run(short(2), corpus, tmp_path, 0, tmp_path)
+
+
+def test_a_lower_level_of_another_shape_is_refused(tmp_path: Path, corpus: Path) -> None:
+    model(1, window=9).save_pretrained(tmp_path / "level0")
+    with pytest.raises(ValueError, match="another shape than params.yaml asks"):
+        run(short(2), corpus, tmp_path, 1, tmp_path / "level0")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zonkey.level.training as training
+
+    monkeypatch.setattr(training, "indecision", lambda logits, real: logits.sum() * float("nan"))
+    with pytest.raises(TrainingError, match=r"loss is not finite at step 0|decisive is not finite at step 0"):
+        run(short(), corpus, tmp_path)
+    assert not (tmp_path / "level0").exists()
+
+
+def full(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_keeps_the_earlier_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = {"step": 3, "history": [{"step": 3, "loss": 1.5}], "model": {"w": torch.ones(2)}}
+    save_state(tmp_path, state)
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(CheckpointError, match=r"cannot write .*state\.pt: .*No space left.*free space"):
+        save_state(tmp_path, state | {"step": 4})
+    kept = load_state(tmp_path)
+    assert kept is not None and kept["step"] == 3 and kept["history"] == state["history"]
+    assert {path.name for path in tmp_path.iterdir()} == {"state.pt", "history.jsonl"}
+
+
+def test_a_write_that_stops_midway_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("whole")
+
+    def half(temporary: Path) -> None:
+        temporary.write_text("ha")
+        full()
+
+    with pytest.raises(CheckpointError):
+        write_beside(path, half)
+    assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_the_earlier_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, config = model(1), short()
+    save_model(built, config, tmp_path / "m")
+    before = weights_of(tmp_path / "m")
+    monkeypatch.setattr(Zonkey, "save_pretrained", full)
+    with pytest.raises(CheckpointError, match=r"cannot write .*No space left"):
+        save_model(model(1, seed=3), config, tmp_path / "m")
+    assert weights_of(tmp_path / "m") == before and [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, 0.99])
+def test_a_state_cut_short_is_refused(tmp_path: Path, kept: float) -> None:
+    save_state(tmp_path, {"step": 3, "history": [], "model": {"w": torch.ones(500)}})
+    path = tmp_path / "state.pt"
+    data = path.read_bytes()
+    path.write_bytes(data[: kept if isinstance(kept, int) else int(len(data) * kept)])
+    with pytest.raises(CheckpointError, match=r"state\.pt is cut short or damaged"):
+        load_state(tmp_path)
+
+
+def test_a_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple:
+            return os.system, (f"touch {tmp_path}/ran",)
+
+    torch.save(Payload(), tmp_path / "state.pt")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_state(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_there_may_be_no_state(tmp_path: Path) -> None:
+    assert load_state(tmp_path) is None
+
+
+# --- optimiser ------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 400), st.integers(1, 40))
+def test_the_learning_rate_rises_then_falls(steps: int, warmup: int) -> None:
+    warmup = min(warmup, steps)
+    rates = [learning_rate(step, steps, warmup, 2.0) for step in range(steps)]
+    assert max(rates) == pytest.approx(2.0) and min(rates) > 0
+    assert rates[:warmup] == pytest.approx([2.0 * (n + 1) / warmup for n in range(warmup)])
+    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1 :], strict=False))
+    assert learning_rate(steps, steps, warmup, 2.0) == pytest.approx(0.02 if steps > warmup else 2.0)
+
+
+@pytest.mark.parametrize("only", [None, 0, 1])
+def test_every_trained_parameter_is_in_one_group(only: int | None) -> None:
+    built = model(2)
+    freeze_below(built, only)
+    matrices, rest = parameter_groups(built)
+    found = [id(p) for p in matrices + rest]
+    assert len(found) == len(set(found)) and set(found) == {id(p) for p in built.parameters() if p.requires_grad}
+    assert matrices and all(p.dim() == 2 for p in matrices) and id(built.codebook) not in {id(p) for p in matrices}
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_a_step_changes_every_parameter_and_clears_gradients(name: str) -> None:
+    built, config = model(1), short(optimizer=name)
+    for parameter in built.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    before = {key: value.clone() for key, value in built.named_parameters()}
+    optimizer = Optimizer(built, config.train, config.train.levels[0])
+    norm = optimizer.step(0)
+    assert norm == pytest.approx(sum(p.numel() for p in built.parameters()) ** 0.5, rel=1e-4)
+    assert [key for key, value in built.named_parameters() if torch.equal(value, before[key])] == []
+    assert all(p.grad is None for p in built.parameters())
+
+
+# --- several processes ----------------------------------------------------------------------------------------
+
+
+def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    ranks = Ranks.join("cpu")
+    built = model(1)
+    assert ranks == Ranks() and ranks.wrap(built) is built
+    ranks.wait()
+    ranks.leave()
+
+
+def test_ranks_share_a_batch(corpus: Path) -> None:
+    text = Corpus(corpus, "train")
+    whole = Batches(text, 4, 64, 0)
+    halves = [Batches(text, 4, 64, 0, rank, 2) for rank in range(2)]
+    for step in (0, 3):
+        rows = {tuple(row.tolist()) for half in halves for row in half.at(step).tokens}
+        assert rows == {tuple(row.tolist()) for row in whole.at(step).tokens}
+
+
+def test_two_processes_train_as_one(tmp_path: Path, corpus: Path) -> None:
+    """Gradients are averaged: both ranks end with the same weights, and the run with one model."""
+    config = short(processes=2, sample_texts=0)
+    summary = run(config, corpus, tmp_path)
+    assert summary.metrics["loss"] < float("inf") and (tmp_path / "level0" / "model.safetensors").is_file()
+    assert [row["step"] for row in summary.history if "kind" in row] == [0, 3, 6]
+
+
+DETERMINISTIC = """
+import sys, torch
+from pathlib import Path
+from tests.model.build import bytes_batch, model, only_losses, random
+from zonkey.train.distributed import Ranks
+
+torch.set_num_threads(1)
+ranks = Ranks.join("cpu")
+tokens, lengths = bytes_batch(["a river runs to the sea"] * 4 + ["the sea gives rain back"] * 4)
+network = ranks.wrap(built := model(1))
+weights = only_losses("window", "short", "rate", "decisive")
+mine = slice(ranks.rank, None, ranks.world)
+network(tokens[mine], lengths[mine], weights, random(), None, False).loss.backward()
+if ranks.rank == 0:
+    torch.save({n: p.grad for n, p in built.named_parameters() if p.grad is not None}, sys.argv[1])
+ranks.wait()
+ranks.leave()
+"""
+
+
+def test_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+    """The splitter's penalties draw nothing, and both halves of this batch are alike."""
+    script = tmp_path / "step.py"
+    script.write_text(DETERMINISTIC)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    for command, name in (([sys.executable, str(script)], "one"), (launch, "two")):
+        subprocess.run([*command, str(tmp_path / name)], env=settings, cwd=ROOT, check=True, timeout=120)
+    one, two = (torch.load(tmp_path / name, weights_only=True) for name in ("one", "two"))
+    assert one["levels.0.splitter.begin.weight"].abs().sum() > 0
+    for name, gradient in one.items():
+        torch.testing.assert_close(two[name], gradient, atol=1e-5, rtol=1e-4)
+
+
+def test_micro_batches_add_up() -> None:
+    """The penalties of the splitter draw nothing: their gradient over alike halves is that of the whole."""
+    built = model(1)
+    weights = only_losses("window", "short", "rate", "decisive")
+    tokens, lengths = bytes_batch(["a river runs to the sea", "the sea gives rain back"] * 2)
+    gradients = []
+    for parts in (1, 2):
+        built.zero_grad()
+        for t, n in zip(tokens.chunk(parts), lengths.chunk(parts), strict=True):
+            (built(t, n, weights, random(), sampled=False).loss / parts).backward()
+        gradients.append(built.levels[0].splitter.begin.weight.grad.clone())
+    torch.testing.assert_close(*gradients)
