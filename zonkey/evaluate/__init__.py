@@ -16,10 +16,12 @@ from zonkey.evaluate.segmentation import (
     word_starts,
 )
 from zonkey.evaluate.text import TextScore, compare, similarity
+from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
 
 __all__ = [
     "KINDS",
     "Blank",
+    "ExistenceProfile",
     "GenerationScore",
     "InfillScore",
     "LevelReport",
@@ -30,6 +32,8 @@ __all__ = [
     "blanks",
     "compare",
     "corpus_words",
+    "denoising",
+    "existence_profile",
     "fill",
     "flat",
     "generation_score",

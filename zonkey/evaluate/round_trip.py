@@ -34,8 +34,8 @@ def noise_curve(
     """One result for each noise level; every text is encoded once. Equal seeds give equal noise.
 
     Raises:
-        ValueError: there is no text or no such level, a text is too short or too long for the model, or a noise
-            level lies outside [0, 1].
+        ValueError: there is no text or no such level, a text is too short or too long for the model, or a
+            noise level lies outside [0, 1].
     """
     if bad := [noise for noise in noises if not 0 <= noise <= 1]:
         raise ValueError(f"noise is {bad[0]}; it must lie between 0 (none) and 1 (nothing but noise)")
@@ -53,7 +53,7 @@ def noise_curve(
 
 
 def batches(texts: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[list[int]]:
-    """Numbers of the texts in order of length, in batches of at most ``limit`` padded bytes (or of one text)."""
+    """Numbers of the texts in order of length, in batches of at most ``limit`` padded bytes (or one text)."""
     sizes = [len(text.encode()) for text in texts]
     batch: list[int] = []
     for row in sorted(range(len(texts)), key=sizes.__getitem__):

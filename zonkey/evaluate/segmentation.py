@@ -41,7 +41,7 @@ class Match:
 
 @dataclass(frozen=True)
 class LevelReport:
-    """How one level cuts many texts. The first position of a text always begins and is left out of the rates."""
+    """How one level cuts many texts. The first position of a text always begins: it is not in the rates."""
 
     begin_rate: float  # mean begin probability
     decided: float  # share of begin probabilities below 0.1 or above 0.9

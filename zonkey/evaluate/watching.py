@@ -1,0 +1,74 @@
+"""What happens inside: existence along windows, and a text on its way out of the noise.
+
+Shapes: S segments, L window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from zonkey.evaluate.round_trip import batches
+from zonkey.generate import sample_latents
+from zonkey.model import Latents, Zonkey
+from zonkey.runtime import generator
+
+
+@dataclass(frozen=True)
+class ExistenceProfile:
+    """Existence by position in the window, over all real positions of all segments; each (L,)."""
+
+    true: tuple[float, ...]  # the splitter's, mean
+    low: tuple[float, ...]  # its 10% quantile
+    high: tuple[float, ...]  # its 90% quantile
+    predicted: tuple[float, ...]  # the denoiser's at noise 0, mean
+
+
+@torch.no_grad()
+def existence_profile(model: Zonkey, texts: Sequence[str], level: int) -> ExistenceProfile:
+    """Hold the splitter's existence against what the denoiser reads out of the compressed vectors.
+
+    Raises:
+        ValueError: there is no text or no such level, or a text is too short or too long for the model.
+    """
+    part = model.levels[model.check_level(level)]
+    true, predicted = [], []
+    for rows in batches(texts):
+        chosen = [texts[row] for row in rows]
+        below = model.encode(chosen, level - 1) if level else None
+        x, lengths = (below.vectors, below.lengths) if below else model.embed(chosen)
+        _, segments = part.split(x, lengths)
+        denoised = part.denoise(part.compress(x, segments), 0.0)
+        for found, log_p in ((true, segments.log_p), (predicted, denoised.log_p)):
+            p = log_p.float().exp().cpu().numpy()
+            found.append(np.where(segments.mask.cpu().numpy(), p, np.nan))
+    if not true:
+        raise ValueError("give a list of at least one text")
+    splitter, denoiser = np.concatenate(true), np.concatenate(predicted)
+    low, high = (np.nanquantile(splitter, q, axis=0) for q in (0.1, 0.9))
+    lines = (np.nanmean(splitter, axis=0), low, high, np.nanmean(denoiser, axis=0))
+    return ExistenceProfile(*(tuple(line.tolist()) for line in lines))
+
+
+@torch.no_grad()
+def denoising(
+    model: Zonkey, level: int, steps: int | None = None, seed: int = 0, shown: int = 12
+) -> list[tuple[float, str]]:
+    """One vector of ``level`` from noise to clean: noise level and decoded text, at about ``shown`` steps.
+
+    Raises:
+        ValueError: there is no such level.
+    """
+    seen: list[tuple[float, torch.Tensor]] = []
+    level = model.check_level(level)
+    clean = sample_latents(
+        model, 1, level, steps, generator(seed, device=model.device), lambda t, z: seen.append((t, z))
+    )
+    every = max(len(seen) // shown, 1)
+    one = torch.ones(1, dtype=torch.long, device=model.device)
+    return [
+        (t, model.decode(Latents(level, z[:, None], one), t)[0]) for t, z in [*seen[::every], (0.0, clean)]
+    ]
