@@ -88,7 +88,7 @@ def _set_pipeline(document: CommentedMap) -> None:
     data, levels = document.get("data"), (document.get("model") or {}).get("levels")
     if not isinstance(data, Mapping) or not isinstance(levels, list):
         return  # the validation that follows says what is missing
-    section = PipelineConfig.of(data.get("source"), data.get("path"), len(levels)).model_dump()
+    section = PipelineConfig.of(str(data.get("source")), data.get("path"), len(levels)).model_dump()
     train = CommentedMap(section["train"])
     train.fa.set_flow_style()
     merge(document, {"pipeline": CommentedMap(section | {"train": train})})
@@ -139,7 +139,7 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _settle(target: CommentedMap) -> None:
+def _settle(target: Any) -> None:
     """Lay lists out as DVC does, so that ``dvc exp run --set-param`` changes one line and nothing else."""
     for key, value in target.items():
         if isinstance(value, Mapping):
