@@ -117,12 +117,19 @@ class LossConfig(_Frozen):
     short: Weight  # splitter: segments shorter than C
     rate: Weight
     decisive: Weight  # splitter: begins that are neither 0 nor 1
-    masked: Weight  # prediction of masked vectors from the rest of a segment
+    masked: Weight  # prediction of masked vectors from the rest of a segment, above level 0
+    masked_bytes: Weight  # the same at level 0 (not in the paper: infilling needs it; above 0.1 it delays learning)
     masked_rows: Fraction  # of the segments that also pass with vectors masked
     spread: Weight
     position: Weight  # stitcher
     sequence: Weight  # stitcher
     negatives: Positive  # sampled vectors a contrastive loss tells the truth from
+    delay: Fraction  # of a level's steps before masked, position and sequence terms begin: units settle first
+
+
+    def early(self) -> LossConfig:
+        """The weights while delayed terms are off."""
+        return self.model_copy(update={"masked": 0.0, "masked_bytes": 0.0, "position": 0.0, "sequence": 0.0})
 
 
 class ModelConfig(_Frozen):

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy, normalize
 from zonkey.config import LossConfig
 
 COS_LIMIT = 1 - 1e-4  # largest |cos| a logit is computed from
+SAME = 0.9  # cosine above which two vectors count as the same unit
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class LevelLosses:
     latent: Float[Tensor, ""] | None = None
     noisy: Float[Tensor, ""] | None = None
     through: Float[Tensor, ""] | None = None
-    masked: Float[Tensor, ""] | None = None
+    masked: Float[Tensor, ""] | None = None  # above level 0
+    masked_bytes: Float[Tensor, ""] | None = None  # at level 0
     spread: Float[Tensor, ""] | None = None
     position: Float[Tensor, ""] | None = None
     sequence: Float[Tensor, ""] | None = None
@@ -75,20 +77,21 @@ def codebook_loss(
 
 
 def contrastive_loss(
-    x: Float[Tensor, "R D"],
-    truth: Float[Tensor, "R D"],
-    positions: Int[Tensor, " R"],
-    candidates: Float[Tensor, "K D"],
-    candidate_positions: Int[Tensor, " K"],
+    x: Float[Tensor, "R D"], truth: Float[Tensor, "R D"], candidates: Float[Tensor, "K D"]
 ) -> tuple[Float[Tensor, " R"], Bool[Tensor, " R"], Float[Tensor, " R"]]:
-    """Above level 0: the true vector against K sampled ones, which all positions share (a truth sampled as its
-    own negative is left out). Also whether the truth wins, and 1 - cos."""
+    """Above level 0: the true vector against K sampled ones, which all positions share. Also whether the truth
+    wins, and 1 - cos.
+
+    Candidates that are (nearly) the truth, such as the truth itself or the same word elsewhere, are left out: as
+    negatives they would push the result away from where it belongs.
+    """
     x, truth, candidates = (normalize(v.float(), dim=-1) for v in (x, truth, candidates))
     with torch.autocast(x.device.type, enabled=False):
         cos = (x * truth).sum(dim=-1)
         positive = cosine_logits(cos)[:, None]
         negative = cosine_logits(x @ candidates.T)
-    negative = torch.where(positions[:, None] == candidate_positions, -torch.inf, negative)
+        same = truth.detach() @ candidates.detach().T > SAME
+    negative = torch.where(same, -torch.inf, negative)
     loss = torch.cat([positive, negative], dim=-1).logsumexp(dim=-1) - positive[:, 0]
     return loss, positive[:, 0] > negative.amax(dim=-1), 1 - cos
 

@@ -67,7 +67,7 @@ class Truth:
         else:
             flat = self.x.flatten(0, 1)
             truth = flat.index_select(0, at)
-            loss, correct, distance = contrastive_loss(x, truth, at, flat[self.negatives], self.negatives)
+            loss, correct, distance = contrastive_loss(x, truth, flat[self.negatives])
             loss = loss + regression * distance
         both = torch.stack([loss, correct.to(loss.dtype)])
         loss, right = both.new_zeros(2, index.numel()).index_copy(1, chosen, both)
@@ -124,6 +124,8 @@ def level_step(
     step = objective(level, config, z, segments, rows, truth, weights, generator)
     count = len(segments.start)
     position, sequence, offset_error = _stitch(level, step, segments, truth, weights, generator)
+    masked = weighted_mean(step.loss, segments.share[rows.slot] * rows.masked)
+    at_bytes = truth.ids is not None
     losses = LevelLosses(
         clean=weighted_mean(step.loss[:count], step.weight),
         existence=_existence(step.denoised, segments, rows.slot),
@@ -135,7 +137,8 @@ def level_step(
         latent=step.latent,
         noisy=step.noisy,
         through=_through(step, segments, below, weights, generator),
-        masked=weighted_mean(step.loss, segments.share[rows.slot] * rows.masked),
+        masked=None if at_bytes else masked,
+        masked_bytes=masked if at_bytes else None,
         spread=spread_loss(z[:count], segments.document, segments.valid, max(count // 2, 1)),
         position=position,
         sequence=sequence,
@@ -184,7 +187,9 @@ def _flow(
     clean = (segments.document + parity) % 2 == 0
     clean = torch.cat([clean, torch.ones(len(z) - count, dtype=torch.bool, device=z.device)])
     t = torch.where(clean, _small_noise(len(z), config.flow.steps, generator, z.device), _uniform(z, generator))
-    z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
+    # With gradient, the easiest way to predict z from z_t would be to make all z alike.
+    source = torch.where(clean[:, None], z, z.detach())
+    z_t = geodesic(source, sphere_noise(tuple(z.shape), generator, z.device), t)
     estimate = torch.zeros_like(z)
     guessed = int(config.flow.self_condition * count / 2)
     if guessed:
@@ -268,7 +273,8 @@ def _rows(
     """All windows, and a fraction of them again with vectors masked: 80% mask vector, 10% another, 10% kept."""
     count, device = len(segments.start), truth.x.device
     x = level.windows(truth.x, segments)
-    extra = int(count * weights.masked_rows) if weights.masked else 0
+    wanted = weights.masked if truth.ids is None else weights.masked_bytes
+    extra = int(count * weights.masked_rows) if wanted else 0
     slot = torch.randperm(count, generator=generator, device=device)[:extra]
     shape = (extra, x.shape[1])
     chosen = torch.rand(shape, generator=generator, device=device) < MASK_RATE

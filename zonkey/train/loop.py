@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from zonkey.checkpoint import load_state, save_state
-from zonkey.config import Config, StageConfig
+from zonkey.config import Config, LossConfig, StageConfig
 from zonkey.data import Batches, ByteBatch
 from zonkey.generate import generate
 from zonkey.model import ModelStep, Zonkey
@@ -57,7 +56,7 @@ class Trainer:
         self.average = copy.deepcopy(self.model)
         self.optimizer = Optimizer(self.model, job.config.train, job.stage)
         objective = job.config.model
-        self._update = get_ema_multi_avg_fn((objective.flow if objective.objective == "flow" else objective.ddmm).ema)
+        self.decay = (objective.flow if objective.objective == "flow" else objective.ddmm).ema
         self.network = ranks.wrap(self.model)
         self.step = 0
         self.history: list[Row] = []
@@ -88,7 +87,7 @@ class Trainer:
         row: Row = {}
         for number, part in enumerate(_micro_batches(batch, parts)):
             with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
-                out = self._forward(self.network, part, random, sampled=True)
+                out = self._forward(self.network, part, random, self._weights())
                 (out.loss / parts).backward()
             row = measure(out, "train")
         self._check_finite(row)
@@ -96,15 +95,23 @@ class Trainer:
         with torch.no_grad():
             source = [p for p in self.model.parameters() if p.requires_grad]
             target = [p for p in self.average.parameters() if p.requires_grad]
-            self._update(target, source, None)
+            decay = min(self.decay, (1 + self.step) / (10 + self.step))  # short at first, not to keep the start
+            torch._foreach_lerp_(target, source, 1 - decay)
         return row
 
     def _forward(
-        self, network: nn.Module, batch: ByteBatch, random: torch.Generator, sampled: bool
+        self, network: nn.Module, batch: ByteBatch, random: torch.Generator, weights: LossConfig | None = None
     ) -> ModelStep:
+        """A training step's losses with ``weights``; all of them and the deterministic split without."""
         device = self.runtime.device
         tokens, lengths = batch.tokens.to(device, non_blocking=True), batch.lengths.to(device, non_blocking=True)
-        return network(tokens, lengths, self.job.config.losses, random, self.job.only, sampled)
+        sampled, weights = weights is not None, weights or self.job.config.losses
+        return network(tokens, lengths, weights, random, self.job.only, sampled)
+
+    def _weights(self) -> LossConfig:
+        losses = self.job.config.losses
+        early = self.job.only is not None and self.step < losses.delay * self.job.stage.steps
+        return losses.early() if early else losses
 
     @torch.no_grad()
     def _validate(self) -> None:
@@ -113,7 +120,7 @@ class Trainer:
         for at in range(self.job.config.train.validate_batches):
             random = self.runtime.generator(self.job.config.seed, 2, at)
             with self.runtime.autocast():
-                out = self._forward(self.average, self.job.validation.at(at), random, sampled=False)
+                out = self._forward(self.average, self.job.validation.at(at), random)
             rows.append(measure(out, "validation"))
         mean = {key: round(sum(row[key] for row in rows) / len(rows), 6) for key in rows[0]}
         texts = self.job.config.train.sample_texts
