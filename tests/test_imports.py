@@ -71,5 +71,12 @@ def test_torch_is_imported_only_when_needed(statement: str, root: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60).returncode == 0
 
 
+@pytest.mark.parametrize("before", ["pass", "import zonkey.generate", "from zonkey.generate import infill"])
+def test_the_package_offers_functions_and_not_modules(before: str, root: Path) -> None:
+    code = f"{before}; import zonkey, types; values = [getattr(zonkey, name) for name in zonkey.__all__]"
+    code += "; assert not [value for value in values if isinstance(value, types.ModuleType)]"
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60).returncode == 0
+
+
 def _name(requirement: str) -> str:
     return requirement.partition(";")[0].split("[")[0].strip("<>=~! ,.0123456789").lower().replace("_", "-")

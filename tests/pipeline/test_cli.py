@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import subprocess
@@ -15,7 +16,6 @@ import pytest
 from safetensors.numpy import save_file
 
 import zonkey.cli.text
-import zonkey.generate
 from zonkey.cli import main
 from zonkey.config import load_config
 
@@ -56,8 +56,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list:
         return text.replace("{gap}", "Zonkey")
 
     monkeypatch.setattr(zonkey.cli.text, "_load", lambda folder: model)
-    monkeypatch.setattr(zonkey.generate, "generate", generate)
-    monkeypatch.setattr(zonkey.generate, "infill", infill, raising=False)
+    module = importlib.import_module("zonkey.generate")
+    monkeypatch.setattr(module, "generate", generate)
+    monkeypatch.setattr(module, "infill", infill)
     return model.calls
 
 
