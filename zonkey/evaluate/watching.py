@@ -19,7 +19,10 @@ from zonkey.runtime import generator
 
 @dataclass(frozen=True)
 class ExistenceProfile:
-    """Existence by position in the window, over all real positions of all segments; each (L,)."""
+    """Existence by position in the window, over all real positions of all segments; each (L,).
+
+    Shorter than L where no text reaches as far.
+    """
 
     true: tuple[float, ...]  # the splitter's, mean
     low: tuple[float, ...]  # its 10% quantile
@@ -48,6 +51,8 @@ def existence_profile(model: Zonkey, texts: Sequence[str], level: int) -> Existe
     if not true:
         raise ValueError("give a list of at least one text")
     splitter, denoiser = np.concatenate(true), np.concatenate(predicted)
+    reached = ~np.isnan(splitter).all(axis=0)
+    splitter, denoiser = splitter[:, reached], denoiser[:, reached]
     low, high = (np.nanquantile(splitter, q, axis=0) for q in (0.1, 0.9))
     lines = (np.nanmean(splitter, axis=0), low, high, np.nanmean(denoiser, axis=0))
     return ExistenceProfile(*(tuple(line.tolist()) for line in lines))

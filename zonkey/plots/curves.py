@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from zonkey.plots.style import CYCLE, GREEN, INK, PALE, RED, labels, panels, percent, styled
+from zonkey.plots.style import CYCLE, GREEN, INK, PALE, RED, labels, panels, percent, spaced, styled
 
 Row = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def loss_curves(histories: Mapping[str, Sequence[Row]]) -> Figure:
         _losses(axes[0, column], rows, name)
         _accuracies(axes[1, column], [row for row in rows if row["kind"] == "validation"])
         axes[1, column].set_xlabel("step")
-    axes[0, 0].set_ylabel("loss (nats, weighted sum of terms)")
+    axes[0, 0].set_ylabel("loss (nats)")
     axes[1, 0].set_ylabel("validation accuracy")
     return figure
 
@@ -44,7 +44,7 @@ def _losses(axis: Axes, rows: Sequence[Row], name: str) -> None:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("{x:g}")
     axis.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
-    axis.set_title(name)
+    axis.set_title(spaced(name))
     axis.legend()
 
 
@@ -70,7 +70,7 @@ def noise_curves(curves: Mapping[str, Mapping[float, float]]) -> Figure:
     """Share of bytes right against the noise level of the compressed vectors, a line for each level."""
     figure, ((axis,),) = panels(1, 1, 6.2, 3.8)
     for name, points in curves.items():
-        axis.plot(list(points), list(points.values()), marker="o", label=name)
+        axis.plot(list(points), list(points.values()), marker="o", label=spaced(name))
     labels(axis, "Reconstruction from noised vectors", "noise level t (0 clean, 1 pure noise)", "bytes right")
     percent(axis)
     axis.legend(loc="lower left")
@@ -87,7 +87,7 @@ def length_histograms(histograms: Mapping[str, Mapping[int, int]]) -> Figure:
         axis.bar(lengths, share, width=0.85, color=color)
         mean = float((lengths * share).sum())
         axis.axvline(mean, color=INK, ls="--", lw=1.2, label=f"mean {mean:.1f} bytes")
-        labels(axis, name, "length of a segment (bytes)", "share of segments")
+        labels(axis, spaced(name), "length of a segment (bytes)", "share of segments")
         axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(axis="x", visible=False)
@@ -110,7 +110,7 @@ def existence_decay(profiles: Mapping[str, Mapping[str, Sequence[float]]]) -> Fi
         )
         axis.plot(k, profile["true"], color=GREEN, marker="o", label="splitter, mean")
         axis.plot(k, profile["predicted"], color=RED, ls="--", marker="s", ms=4, label="denoiser, mean")
-        labels(axis, name, "position k in the window", "existence p")
+        labels(axis, spaced(name), "position k in the window", "existence p")
         axis.set_ylim(-0.02, 1.03)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend()

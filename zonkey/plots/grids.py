@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
-from zonkey.plots.style import BLUE, CYCLE, GREEN, INK, PALE, RED, SKY, panels, styled
+from zonkey.plots.style import BLUE, CYCLE, GREEN, INK, PALE, RED, SKY, panels, spaced, styled
 
 MONO = "DejaVu Sans Mono"
 CELL = 0.118  # inches a letter is wide
@@ -39,7 +39,7 @@ def begin_probabilities(
     begins = [{offsets.index(at) for at in level if at in offsets} | {len(text)} for level in starts]
     lines = -(-len(text) // columns)
     pitch = 1.35 + 0.3 * len(starts)
-    figure, ((axis,),) = panels(1, 1, columns * CELL + 1.0, lines * pitch * 0.17 + 0.9)
+    figure, ((axis,),) = panels(1, 1, max(columns * CELL + 1.0, 4.0), lines * pitch * 0.17 + 0.9)
     _blank(axis, columns, lines * pitch)
     for at, (letter, b) in enumerate(zip(text, heat, strict=True)):
         x, y = at % columns, at // columns * pitch
@@ -60,7 +60,7 @@ def begin_probabilities(
 def denoising_steps(steps: Sequence[tuple[float, str]], title: str = "From noise to text") -> Figure:
     """The text at every noise level, top down; letters that are already what they end as are black."""
     last = steps[-1][1]
-    columns = max(len(text) for _, text in steps) + 1
+    columns = max(24, *(len(text) + 1 for _, text in steps))
     figure, ((axis,),) = panels(1, 1, max(columns * CELL + 1.2, 4.0), len(steps) * 0.19 + 0.7)
     _blank(axis, columns, len(steps) * 1.15)
     for row, (t, text) in enumerate(steps):
@@ -71,7 +71,7 @@ def denoising_steps(steps: Sequence[tuple[float, str]], title: str = "From noise
             if settled:
                 axis.add_patch(Rectangle((at, y), 1, 1, color=SKY, alpha=0.35, lw=0))
             _letter(axis, at, y, letter, INK if settled else PALE)
-    axis.set_title(title)
+    axis.set_title(spaced(title))
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -91,3 +92,8 @@ def labels(axis: Axes, title: str, x: str, y: str) -> None:
     axis.set_title(title)
     axis.set_xlabel(x)
     axis.set_ylabel(y)
+
+
+def spaced(name: str) -> str:
+    """``level0`` as people write it: ``level 0``."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", name)
