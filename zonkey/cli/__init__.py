@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zonkey.cli import files, text
+from zonkey.cli import files, speed, text
 
 __all__ = ["main"]
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     text.add_commands(commands, common)
     files.add_commands(commands, common)
+    speed.add_commands(commands, common)
     return parser
 
 
