@@ -55,20 +55,20 @@ def test_contrastive_loss_by_hand() -> None:
     """Truth at a right angle (logit 0), negatives at cos 1/2 and -1/2 (logits +-log 3): log(1 + 3 + 1/3)."""
     half, back = torch.tensor([[math.sqrt(0.75), 0.5]]), torch.tensor([[math.sqrt(0.75), -0.5]])
     candidates = torch.cat([half, back])
-    loss, correct, distance = contrastive_loss(
-        NORTH, EAST, torch.tensor([5]), candidates, torch.tensor([1, 2])
-    )
+    loss, correct, distance = contrastive_loss(NORTH, EAST, candidates)
     torch.testing.assert_close(loss, torch.tensor([math.log(1 + 3 + 1 / 3)]))
     assert correct.tolist() == [False] and distance.tolist() == [1.0]
 
 
-def test_a_truth_is_not_its_own_negative() -> None:
-    candidates, where = torch.cat([NORTH, SOUTH]), torch.tensor([5, 2])
+def test_a_unit_is_not_its_own_negative() -> None:
+    """Not the truth itself, nor what points the same way (the same unit elsewhere)."""
     x = torch.tensor([[math.sqrt(0.75), 0.5]])
-    loss, correct, _ = contrastive_loss(x, NORTH, torch.tensor([5]), candidates, where)
-    torch.testing.assert_close(loss, torch.tensor([math.log(3 + 1 / 3) - math.log(3)]))
-    assert correct.tolist() == [True]
-    alone, _, _ = contrastive_loss(x, NORTH, torch.tensor([5]), NORTH, torch.tensor([5]))
+    like = torch.nn.functional.normalize(torch.tensor([[0.1, 1.0]]), dim=-1)
+    for same in (NORTH, 3 * NORTH, like):
+        loss, correct, _ = contrastive_loss(x, NORTH, torch.cat([same, SOUTH]))
+        torch.testing.assert_close(loss, torch.tensor([math.log(3 + 1 / 3) - math.log(3)]))
+        assert correct.tolist() == [True]
+    alone, _, _ = contrastive_loss(x, NORTH, NORTH)
     assert alone.tolist() == [0.0]
 
 
@@ -176,6 +176,14 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
         total.backward()
     assert bad.grad is None
     assert math.isnan(float(terms.total(weights_with(**{name: 1.0})).detach()))
+
+
+def test_early_weights_turn_off_what_waits() -> None:
+    whole = weights_with(masked=0.5, masked_bytes=0.1, position=0.1, sequence=0.2)
+    early = whole.early()
+    waiting = {name for name in LossConfig.model_fields if getattr(early, name) != getattr(whole, name)}
+    assert waiting == {"masked", "masked_bytes", "position", "sequence"}
+    assert all(getattr(early, name) == 0 for name in waiting)
 
 
 def test_losses_are_frozen() -> None:

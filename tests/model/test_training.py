@@ -301,7 +301,7 @@ def test_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     settings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for command, name in (([sys.executable, str(script)], "one"), (launch, "two")):
-        subprocess.run([*command, str(tmp_path / name)], env=settings, cwd=ROOT, check=True, timeout=120)
+        subprocess.run([*command, str(tmp_path / name)], env=settings, cwd=ROOT, check=True, timeout=400)
     one, two = (torch.load(tmp_path / name, weights_only=True) for name in ("one", "two"))
     assert one["levels.0.splitter.begin.weight"].abs().sum() > 0
     for name, gradient in one.items():
