@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Copy:
 
     path: Path
 
-    def run(self, *command: str, timeout: float = 600) -> str:
+    def run(self, *command: str, timeout: float = 1200) -> str:
         """Run a command there, with this Python's programs first; returns its standard output."""
         settings = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -90,10 +90,10 @@ def test_everything_is_made(repository: Copy) -> None:
 
 
 def test_a_second_run_runs_nothing_and_is_quick(repository: Copy) -> None:
-    began = time.monotonic()
+    began = _seconds_of_children()
     said = repository.run("dvc", "repro")
     assert "Running stage" not in said and "up to date" in said
-    assert time.monotonic() - began < 15, "5 s on an idle machine"
+    assert _seconds_of_children() - began < 5
     assert repository.changes == ""
 
 
@@ -135,6 +135,12 @@ def test_notebooks_run_by_hand_and_change_nothing(repository: Copy) -> None:
     assert repository.changes == ""
 
 
+def _seconds_of_children() -> float:
+    """Processor time: how long it takes on a machine that does nothing else."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _nbval(copy: Copy, *options: str) -> None:
     """nbval hangs on a dead kernel, so cells and the whole have their time."""
     copy.run(
@@ -149,5 +155,5 @@ def _nbval(copy: Copy, *options: str) -> None:
         "--nbval-current-env",
         "--nbval-cell-timeout=300",
         *options,
-        timeout=900,
+        timeout=1200,
     )
