@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,16 +37,22 @@ class Copy:
         }
         for role in ("AUTHOR", "COMMITTER"):
             settings |= {f"GIT_{role}_NAME": "test", f"GIT_{role}_EMAIL": "test@example.org"}
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=self.path,
             env={**os.environ, **settings},
             text=True,
-            timeout=timeout,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # a stage and its kernel do not outlive the test
+                os.killpg(process.pid, signal.SIGKILL)
+        assert process.returncode == 0, f"{' '.join(command)} failed:\n{out}\n{err}"
+        return out
 
     def commit(self) -> None:
         """Take everything that git does not ignore into a commit."""
