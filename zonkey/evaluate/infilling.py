@@ -44,7 +44,8 @@ def blanks(texts: Sequence[str], length: int, count: int, seed: int, context: in
     Raises:
         ValueError: no gap of that length was found in ``100 * count`` draws.
     """
-    draw, found = random.Random(f"{seed}/{length}"), []
+    draw = random.Random(f"{seed}/{length}")
+    found: list[Blank] = []
     for _ in range(100 * count):
         if len(found) == count:
             break

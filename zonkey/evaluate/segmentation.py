@@ -61,8 +61,10 @@ def level_report(segmentations: Sequence[Segmentation], level: int) -> LevelRepo
     """
     if not segmentations or not 0 <= level < len(segmentations[0].levels):
         raise ValueError(f"no segmentation of level {level}; give at least one text and a level of the model")
-    sums, counts = Counter[str](), Counter[str]()
-    size = positions = segments = rate = decided = seen = 0.0
+    sums: dict[str, float] = dict.fromkeys(KINDS, 0.0)
+    counts = Counter[str]()
+    size = positions = segments = decided = seen = 0
+    rate = 0.0
     cuts: list[set[int]] = []
     texts = [one.text for one in segmentations]
     for text, found in zip(texts, (one.levels[level] for one in segmentations), strict=True):

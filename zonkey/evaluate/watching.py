@@ -38,7 +38,8 @@ def existence_profile(model: Zonkey, texts: Sequence[str], level: int) -> Existe
         ValueError: there is no text or no such level, or a text is too short or too long for the model.
     """
     part = model.levels[model.check_level(level)]
-    true, predicted = [], []
+    true: list[np.ndarray] = []
+    predicted: list[np.ndarray] = []
     for rows in batches(texts):
         chosen = [texts[row] for row in rows]
         below = model.encode(chosen, level - 1) if level else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
+import matplotlib.rcsetup
 import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E0
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 INK, PALE = "#222222", "#9a9a9a"
 
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -31,7 +32,7 @@ STYLE = {
     "axes.edgecolor": PALE,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": matplotlib.rcsetup.cycler(color=CYCLE),
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
