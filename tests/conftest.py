@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-# Shapes and types of all that the modules with tensors are given and return are checked while they are tested.
+# Shapes and types of all that modules with tensors are given and return are checked while they are tested.
 # Here, because it has to come before the first import of the package.
-TENSORS = "sphere existence attention transformer splitter compressor denoiser stitcher losses level model generate"
-install_import_hook([f"zonkey.{module}" for module in TENSORS.split()], "beartype.beartype")
+TENSORS = (
+    *("sphere", "existence", "attention", "transformer", "splitter", "compressor", "denoiser", "stitcher"),
+    *("losses", "level", "model", "generate"),
+)
+install_import_hook([f"zonkey.{module}" for module in TENSORS], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,10 @@ from zonkey.existence import Segments, choose_begins, cut, real_positions
 from zonkey.model import Zonkey
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = "the river runs to the sea and the sea gives the rain back to the hills".split()
-TEXTS = ["The river runs to the sea, and the sea gives the rain back.", "Ein Fluß fließt zum Meer; 바다로 간다. 🌊"]
+TEXTS = [
+    "The river runs to the sea, and the sea gives the rain back.",
+    "Ein Fluß fließt zum Meer; 바다로 간다. 🌊",
+]
 
 
 def raw(levels: int = 2, objective: str = "flow", **level: Any) -> dict[str, Any]:

@@ -83,7 +83,9 @@ def test_a_number_must_be_a_number_in_its_range(at: Path_, value: Any) -> None:
     assert named(at) in message
 
 
-@pytest.mark.parametrize("at", sorted({at[:-1] for at in LEAVES}, key=named), ids=lambda at: named(at) or "top")
+@pytest.mark.parametrize(
+    "at", sorted({at[:-1] for at in LEAVES}, key=named), ids=lambda at: named(at) or "top"
+)
 def test_an_unknown_parameter_is_named_with_the_nearest_known(at: Path_) -> None:
     known = next(str(leaf[-1]) for leaf in LEAVES if leaf[:-1] == at)
     misspelt = known[:-1] + "_" + known[-1]
@@ -148,7 +150,12 @@ def test_contradictions_are_named(changes: dict[Path_, Any], names: tuple[str, .
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("- a\n- b\n", "list"), ("", "NoneType"), ("a: [1", "not valid YAML"), ("seed: 0\nseed: 1\n", "not valid YAML")],
+    [
+        ("- a\n- b\n", "list"),
+        ("", "NoneType"),
+        ("a: [1", "not valid YAML"),
+        ("seed: 0\nseed: 1\n", "not valid YAML"),
+    ],
 )
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "params.yaml"

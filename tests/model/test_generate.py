@@ -19,7 +19,7 @@ objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
 plain = st.text(st.characters(blacklist_characters="{}", blacklist_categories=["Cs"]), max_size=20)
 
 
-# --- generation -----------------------------------------------------------------------------------------------
+# --- generation -------------------------------------------------------------------------------------------
 
 
 @objectives
@@ -92,7 +92,7 @@ def test_requests_that_make_no_sense_are_refused(arguments: dict, says: str) -> 
         generate(model(2), **arguments)
 
 
-# --- gaps -----------------------------------------------------------------------------------------------------
+# --- gaps -------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.one_of(plain, st.integers(1, LONGEST_GAP), st.none()), max_size=8))
@@ -123,7 +123,9 @@ def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
     except ValueError as error:
         assert "\n" not in str(error) and "gap" in str(error)
         return
-    back = "".join(p if isinstance(p, str) else "{gap}" if p.length is None else f"{{gap:{p.length}}}" for p in parts)
+    back = "".join(
+        p if isinstance(p, str) else "{gap}" if p.length is None else f"{{gap:{p.length}}}" for p in parts
+    )
     assert re.sub(r"\{gap:0*(?=\d)", "{gap:", text) == back
 
 
@@ -137,7 +139,7 @@ def test_malformed_gaps_are_refused(text: str) -> None:
         parse_gaps(text)
 
 
-# --- infilling ------------------------------------------------------------------------------------------------
+# --- infilling --------------------------------------------------------------------------------------------
 
 
 GAPS = [
@@ -178,7 +180,9 @@ def test_infilling_follows_its_seed(objective: str) -> None:
 
 
 @settings(max_examples=8)
-@given(st.text("abc é", min_size=1, max_size=12), st.integers(1, 9), st.text("xyz €", min_size=1, max_size=12))
+@given(
+    st.text("abc é", min_size=1, max_size=12), st.integers(1, 9), st.text("xyz €", min_size=1, max_size=12)
+)
 def test_what_stands_around_a_gap_is_never_touched(before: str, size: int, after: str) -> None:
     filled = infill(model(2), f"{before}{{gap:{size}}}{after}", steps=1)
     assert filled.startswith(before) and filled.endswith(after)

@@ -1,4 +1,4 @@
-"""Tiny models that must learn. Margins are wide: rounding differs between processors and training amplifies it."""
+"""Tiny models that must learn, with wide margins: rounding differs between processors."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ ENDS = 8  # steps at both ends that are averaged
 
 @dataclass(frozen=True)
 class Progress:
-    """Means over the first and the last steps: of the loss, and by level of accuracy and reconstruction loss."""
+    """Means over the first and the last steps: of the loss, and by level of accuracy and clean loss."""
 
     loss: tuple[float, float]
     accuracy: list[tuple[float, float]]
     clean: list[tuple[float, float]]
 
 
-def learn(levels: int, objective: str, dtype: torch.dtype = torch.float32, **level: Any) -> tuple[Zonkey, Progress]:
+def learn(
+    levels: int, objective: str, dtype: torch.dtype = torch.float32, **level: Any
+) -> tuple[Zonkey, Progress]:
     """Train all levels at once, end to end, on a handful of sentences."""
     values = raw(levels, objective, **level)
     rates = {"learning_rate": 0.01, "matrix_learning_rate": 0.03}
@@ -84,7 +86,7 @@ def test_lower_precision_learns(objective: str) -> None:
 
 
 def test_a_run_over_a_corpus_learns_what_it_is_not_shown(tmp_path: Path, corpus: Path) -> None:
-    """The averaged weights do better on held-out articles, and what they generate is made of their letters."""
+    """The averaged weights do better on held-out articles, and generate letters that there are."""
     values = raw(1)
     stage = {"steps": 80, "batch": 4, "bytes": 96, "learning_rate": 0.01, "matrix_learning_rate": 0.03}
     merge(values["train"], {"validate_every": 40, "checkpoint_every": 40})

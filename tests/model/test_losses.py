@@ -35,7 +35,10 @@ def test_cosine_logits() -> None:
     cos = torch.tensor([0.0, 0.5, -0.5, 1.0, -1.0])
     limit = math.log((1 + COS_LIMIT) / (1 - COS_LIMIT))
     torch.testing.assert_close(
-        cosine_logits(cos), torch.tensor([0.0, math.log(3), -math.log(3), limit, -limit]), atol=1e-2, rtol=1e-3
+        cosine_logits(cos),
+        torch.tensor([0.0, math.log(3), -math.log(3), limit, -limit]),
+        atol=1e-2,
+        rtol=1e-3,
     )
     edge = torch.tensor([1.0, -1.0], requires_grad=True)
     cosine_logits(edge).sum().backward()
@@ -112,11 +115,14 @@ def test_best_interpolation_equals_a_grid_search(seed: int, least: float) -> Non
 def test_best_interpolation_of_one_point_is_finite() -> None:
     x = torch.randn(2, 5, 3, generator=random())
     assert best_interpolation(x, x, x, torch.ones(2, 5), torch.zeros(2)).isfinite().all()
-    assert best_interpolation(x + 1, x, x + 2, torch.zeros(2, 5), torch.full((2,), 0.25)).tolist() == [0.25, 0.25]
+    assert best_interpolation(x + 1, x, x + 2, torch.zeros(2, 5), torch.full((2,), 0.25)).tolist() == [
+        0.25,
+        0.25,
+    ]
 
 
 def test_spread_loss_by_hand() -> None:
-    """Slots 2 apart: east-east, east-north, east-east, north-east; the last document has one slot, not valid."""
+    """Slots 2 apart: east-east, east-north, east-east, north-east: the mean cosine is 1/2."""
     z = torch.cat([EAST, EAST, EAST, NORTH])
     document, valid = torch.tensor([0, 0, 1, 1]), torch.ones(4, dtype=torch.bool)
     assert float(spread_loss(z, document, valid, 2)) == pytest.approx(0.25)
@@ -130,18 +136,21 @@ def test_offset_loss_by_hand() -> None:
     log_offset = chance.clamp(min=1e-30).log()
     truth = torch.tensor([2, 2])
     assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 0.0]))) == pytest.approx(0.125)
-    assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 3.0]))) == pytest.approx(0.25 * 0.125 + 0.75 * 0.5)
+    assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 3.0]))) == pytest.approx(
+        0.25 * 0.125 + 0.75 * 0.5
+    )
     exact = torch.tensor([[0.0, 1.0, 0.0, 0.0]]).clamp(min=1e-30).log()
     assert float(offset_loss(exact, torch.tensor([2]), torch.ones(1))) == pytest.approx(0, abs=1e-9)
 
 
-# --- losses and metrics are different types --------------------------------------------------------------------
+# --- losses and metrics are different types ---------------------------------------------------------------
 
 
 def some_losses(**values: float) -> LevelLosses:
-    return LevelLosses(**{"clean": torch.tensor(1.0), "existence": torch.tensor(1.0)} | {
-        name: torch.tensor(value) for name, value in values.items()
-    })
+    return LevelLosses(
+        **{"clean": torch.tensor(1.0), "existence": torch.tensor(1.0)}
+        | {name: torch.tensor(value) for name, value in values.items()}
+    )
 
 
 def metrics() -> LevelMetrics:

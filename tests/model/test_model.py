@@ -28,7 +28,7 @@ def _bytes(text: str) -> int:
         return 0
 
 
-# --- up -------------------------------------------------------------------------------------------------------
+# --- up ---------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(texts, min_size=1, max_size=4))
@@ -77,9 +77,7 @@ def test_the_width_of_the_padding_does_not_change_a_split() -> None:
     (_, narrow), (_, wide) = level.split(x, lengths), level.split(wider, lengths)
     for name in ("document", "start", "mask", "own", "share", "counts"):
         torch.testing.assert_close(getattr(narrow, name), getattr(wide, name))
-    torch.testing.assert_close(
-        level.compress(x, narrow), level.compress(wider, wide), atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(level.compress(x, narrow), level.compress(wider, wide), atol=1e-5, rtol=1e-4)
 
 
 @some
@@ -107,7 +105,7 @@ def test_segments_and_latents_agree() -> None:
         assert counts == [int(built.encode([text], level).lengths[0]) for level in range(3)]
 
 
-# --- down -----------------------------------------------------------------------------------------------------
+# --- down -------------------------------------------------------------------------------------------------
 
 
 @some
@@ -127,7 +125,10 @@ def test_noise_follows_its_seed_and_level() -> None:
     z = built.encode(TEXTS).vectors
     assert torch.equal(built.add_noise(z, 0.5, 1), built.add_noise(z, 0.5, 1))
     assert not torch.equal(built.add_noise(z, 0.5, 1), built.add_noise(z, 0.5, 2))
-    angle = [float(torch.cosine_similarity(built.add_noise(z, t, 1)[0, 0], z[0, 0], dim=0)) for t in (0.1, 0.5, 0.9)]
+    angle = [
+        float(torch.cosine_similarity(built.add_noise(z, t, 1)[0, 0], z[0, 0], dim=0))
+        for t in (0.1, 0.5, 0.9)
+    ]
     assert angle[0] > angle[1] > angle[2]
 
 
@@ -138,7 +139,7 @@ def test_bytes_that_are_no_text_are_shown_as_such() -> None:
     assert built.read(codes, torch.tensor([1])) == ["A"]
 
 
-# --- training step --------------------------------------------------------------------------------------------
+# --- training step ----------------------------------------------------------------------------------------
 
 
 def test_the_order_of_documents_does_not_change_what_is_not_drawn() -> None:
@@ -151,7 +152,7 @@ def test_the_order_of_documents_does_not_change_what_is_not_drawn() -> None:
     with torch.no_grad():
         for at in (torch.arange(4), order):
             step = built(tokens[at], lengths[at], losses(), random(), sampled=False)
-            results.append({k: v for k, v in step.levels[0].losses.named().items()})
+            results.append(step.levels[0].losses.named())
     for name in ("window", "short", "rate", "decisive"):
         torch.testing.assert_close(results[0][name], results[1][name])
 
@@ -170,7 +171,9 @@ def test_padding_bytes_do_not_change_a_step() -> None:
 def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> None:
     built = model(2, objective, decompressor=decompressor)
     for level in built.levels:
-        torch.nn.init.constant_(level.stitcher.scale, 0.5)  # 0 at the start: matching is learned from the scale
+        torch.nn.init.constant_(
+            level.stitcher.scale, 0.5
+        )  # 0 at the start: matching is learned from the scale
     tokens, lengths = bytes_batch([*TEXTS, "Three is a crowd, and four of them make a party of texts."])
     for seed in range(3):
         built(tokens, lengths, losses(masked_rows=0.5), random(seed)).loss.backward()
@@ -188,7 +191,11 @@ def test_a_level_alone_trains_no_other(only: int) -> None:
     tokens, lengths = bytes_batch(TEXTS)
     step = built(tokens, lengths, losses(), random(), only=only)
     step.loss.backward()
-    touched = {name.split(".")[1] if "levels" in name else name for name, p in built.named_parameters() if p.grad is not None}
+    touched = {
+        name.split(".")[1] if "levels" in name else name
+        for name, p in built.named_parameters()
+        if p.grad is not None
+    }
     assert touched == ({"0", "codebook"} if only == 0 else {str(only)})
     assert [level is not None for level in step.levels] == [level == only for level in range(only + 1)]
 
@@ -214,10 +221,14 @@ def test_a_step_is_finite_when_begins_are_certain(objective: str, logit: float) 
     step = built(tokens, lengths, losses(), random())
     step.loss.backward()
     assert step.loss.isfinite()
-    assert [n for n, p in built.named_parameters() if p.grad is not None and not p.grad.isfinite().all()] == []
+    assert [
+        n for n, p in built.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
+    ] == []
 
 
-@pytest.mark.parametrize("rows", [["ab"], ["ab", "a much longer text than its neighbour is, by far"], ["a" * 9]])
+@pytest.mark.parametrize(
+    "rows", [["ab"], ["ab", "a much longer text than its neighbour is, by far"], ["a" * 9]]
+)
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
 def test_a_step_takes_texts_of_any_length(rows: list[str], objective: str) -> None:
     step = model(3, objective)(*bytes_batch(rows), losses(), random())
@@ -235,7 +246,7 @@ def test_capacity_depends_on_the_shape_alone() -> None:
     assert len(shapes) == 1
 
 
-# --- doors ----------------------------------------------------------------------------------------------------
+# --- doors ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -277,7 +288,7 @@ def test_noise_out_of_range_is_refused(noise: float) -> None:
         model(1).reconstruct(TEXTS, noise=noise)
 
 
-# --- saving and loading ---------------------------------------------------------------------------------------
+# --- saving and loading -----------------------------------------------------------------------------------
 
 
 @some

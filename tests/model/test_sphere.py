@@ -55,7 +55,9 @@ def test_paths_begin_at_the_data_and_end_in_noise(dim: int, seed: int) -> None:
 def test_paths_stay_on_the_sphere(dim: int, seed: int, t: float) -> None:
     z, noise = sphere_noise((6, dim), random(seed)), sphere_noise((6, dim), random(seed + 1))
     for path in (mix, geodesic):
-        torch.testing.assert_close(path(z, noise, torch.full((6,), t)).norm(dim=1), torch.full((6,), radius(dim)))
+        torch.testing.assert_close(
+            path(z, noise, torch.full((6,), t)).norm(dim=1), torch.full((6,), radius(dim))
+        )
 
 
 @given(st.integers(4, 64), seeds, st.floats(0.05, 0.95))

@@ -164,7 +164,11 @@ def test_refined_vectors_stay_on_the_sphere_and_hear_the_successor() -> None:
     assert not torch.allclose(first, second, atol=1e-3)
 
 
-@given(st.lists(st.lists(st.integers(0, 6), min_size=3, max_size=3), min_size=1, max_size=3), st.integers(1, 20), seeds)
+@given(
+    st.lists(st.lists(st.integers(0, 6), min_size=3, max_size=3), min_size=1, max_size=3),
+    st.integers(1, 20),
+    seeds,
+)
 def test_laying_out_equals_a_loop(lengths: list[list[int]], positions: int, seed: int) -> None:
     x = torch.randn(len(lengths), 3, 6, 2, generator=random(seed))
     got, total = lay_out(x, torch.tensor(lengths), positions)

@@ -38,7 +38,9 @@ def short(levels: int = 1, objective: str = "flow", **train: Any) -> Config:
     return parse(Config, values, "test")
 
 
-def run(config: Config, corpus: Path, folder: Path, level: int = 0, below: Path | None = None) -> TrainSummary:
+def run(
+    config: Config, corpus: Path, folder: Path, level: int = 0, below: Path | None = None
+) -> TrainSummary:
     return train_level(config, level, corpus, below, folder / f"level{level}", folder / "runs")
 
 
@@ -46,10 +48,10 @@ def weights_of(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-# --- resuming -------------------------------------------------------------------------------------------------
+# --- resuming ---------------------------------------------------------------------------------------------
 
 
-class Stop(Exception):
+class StoppedError(Exception):
     """What a kill is in these tests."""
 
 
@@ -58,7 +60,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
     def at(self: Batches, number: int) -> Any:
         if number == step and self.corpus.split == "train":
-            raise Stop
+            raise StoppedError
         return whole(self, number)
 
     monkeypatch.setattr(Batches, "at", at)
@@ -66,14 +68,12 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
 @pytest.mark.parametrize("step", [1, 4, 5])
-def test_a_stopped_run_resumes_exactly(
-    tmp_path: Path, corpus: Path, objective: str, step: int
-) -> None:
+def test_a_stopped_run_resumes_exactly(tmp_path: Path, corpus: Path, objective: str, step: int) -> None:
     config = short(objective=objective)
     whole = run(config, corpus, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, step)
-        with pytest.raises(Stop):
+        with pytest.raises(StoppedError):
             run(config, corpus, tmp_path / "parts")
     assert not (tmp_path / "parts" / "level0").exists()
     parts = run(config, corpus, tmp_path / "parts")
@@ -81,10 +81,12 @@ def test_a_stopped_run_resumes_exactly(
     assert weights_of(tmp_path / "parts" / "level0") == weights_of(tmp_path / "whole" / "level0")
 
 
-def test_resuming_goes_on_from_the_last_state(tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_resuming_goes_on_from_the_last_state(
+    tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 5)
-        with pytest.raises(Stop):
+        with pytest.raises(StoppedError):
             run(short(), corpus, tmp_path)
     with caplog.at_level("INFO"):
         run(short(), corpus, tmp_path)
@@ -111,19 +113,26 @@ def test_levels_then_all_together(tmp_path: Path, corpus: Path) -> None:
     low, high, final = (Zonkey.from_pretrained(tmp_path / name) for name in ("level0", "level1", "final"))
     for name, value in low.state_dict().items():
         assert torch.equal(high.state_dict()[name], value)
-    changed = {name.split(".")[1] for name, v in final.state_dict().items()
-               if name.startswith("levels") and not torch.equal(v, high.state_dict()[name])}
+    changed = {
+        name.split(".")[1]
+        for name, v in final.state_dict().items()
+        if name.startswith("levels") and not torch.equal(v, high.state_dict()[name])
+    }
     assert changed == {"0", "1"} and not torch.equal(final.codebook, high.codebook)
-    assert parse(Config, json.loads((tmp_path / "final" / "params.json").read_text()), "params.json") == config
+    assert (
+        parse(Config, json.loads((tmp_path / "final" / "params.json").read_text()), "params.json") == config
+    )
     kinds = {row.get("kind", "train") for row in summary.history}
-    assert kinds == {"train", "validation"} and {"loss", "level0/accuracy", "level1/accuracy"} <= set(summary.metrics)
+    assert kinds == {"train", "validation"} and {"loss", "level0/accuracy", "level1/accuracy"} <= set(
+        summary.metrics
+    )
 
 
-# --- what cannot be done --------------------------------------------------------------------------------------
+# --- what cannot be done ----------------------------------------------------------------------------------
 
 
 def test_stages_that_make_no_sense_are_refused(tmp_path: Path, corpus: Path) -> None:
-    with pytest.raises(ValueError, match="level is 1; params.yaml has levels 0 to 0"):
+    with pytest.raises(ValueError, match=r"level is 1; params\.yaml has levels 0 to 0"):
         run(short(), corpus, tmp_path, 1)
     with pytest.raises(ValueError, match="level 1 needs the model of the level below"):
         run(short(2), corpus, tmp_path, 1)
@@ -133,11 +142,13 @@ def test_stages_that_make_no_sense_are_refused(tmp_path: Path, corpus: Path) -> 
 
 def test_a_lower_level_of_another_shape_is_refused(tmp_path: Path, corpus: Path) -> None:
     model(1, window=9).save_pretrained(tmp_path / "level0")
-    with pytest.raises(ValueError, match="another shape than params.yaml asks"):
+    with pytest.raises(ValueError, match=r"another shape than params\.yaml asks"):
         run(short(2), corpus, tmp_path, 1, tmp_path / "level0")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import zonkey.level.training as training
 
     monkeypatch.setattr(training, "indecision", lambda logits, real: logits.sum() * float("nan"))
@@ -209,7 +220,7 @@ def test_there_may_be_no_state(tmp_path: Path) -> None:
     assert load_state(tmp_path) is None
 
 
-# --- optimiser ------------------------------------------------------------------------------------------------
+# --- optimiser --------------------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 400), st.integers(1, 40))
@@ -228,8 +239,14 @@ def test_every_trained_parameter_is_in_one_group(only: int | None) -> None:
     freeze_below(built, only)
     matrices, rest = parameter_groups(built)
     found = [id(p) for p in matrices + rest]
-    assert len(found) == len(set(found)) and set(found) == {id(p) for p in built.parameters() if p.requires_grad}
-    assert matrices and all(p.dim() == 2 for p in matrices) and id(built.codebook) not in {id(p) for p in matrices}
+    assert len(found) == len(set(found)) and set(found) == {
+        id(p) for p in built.parameters() if p.requires_grad
+    }
+    assert (
+        matrices
+        and all(p.dim() == 2 for p in matrices)
+        and id(built.codebook) not in {id(p) for p in matrices}
+    )
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw"])
@@ -245,7 +262,7 @@ def test_a_step_changes_every_parameter_and_clears_gradients(name: str) -> None:
     assert all(p.grad is None for p in built.parameters())
 
 
-# --- several processes ----------------------------------------------------------------------------------------
+# --- several processes ------------------------------------------------------------------------------------
 
 
 def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +315,14 @@ def test_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
     """The splitter's penalties draw nothing, and both halves of this batch are alike."""
     script = tmp_path / "step.py"
     script.write_text(DETERMINISTIC)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(script),
+    ]
     settings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for command, name in (([sys.executable, str(script)], "one"), (launch, "two")):
         subprocess.run([*command, str(tmp_path / name)], env=settings, cwd=ROOT, check=True, timeout=400)
