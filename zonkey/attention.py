@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-MASKED = -1e9  # finite, so that a row without any key gives no NaN; such rows are zeroed afterwards
+MASKED = -1e9  # finite, so that a row without any key gives no NaN; nothing reads such rows
 
 
 def existence_bias(log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"]) -> Float[Tensor, "S 1 L L"]:

@@ -127,7 +127,6 @@ class LossConfig(_Frozen):
     negatives: Positive  # sampled vectors a contrastive loss tells the truth from
     delay: Fraction  # of a level's steps before masked, position and sequence terms begin: units settle first
 
-
     def early(self) -> LossConfig:
         """The weights while delayed terms are off."""
         return self.model_copy(update={"masked": 0.0, "masked_bytes": 0.0, "position": 0.0, "sequence": 0.0})
@@ -142,9 +141,19 @@ class ModelConfig(_Frozen):
     flow: FlowConfig
     ddmm: DDMMConfig
 
+    @property
+    def steps(self) -> int:
+        """Denoiser calls when sampling, unless asked otherwise."""
+        return self.flow.steps if self.objective == "flow" else self.ddmm.steps
+
+    @property
+    def ema(self) -> float:
+        """Decay of the averaged weights."""
+        return self.flow.ema if self.objective == "flow" else self.ddmm.ema
+
     @model_validator(mode="after")
     def _check(self) -> ModelConfig:
-        for i, (low, high) in enumerate(zip(self.levels, self.levels[1:])):
+        for i, (low, high) in enumerate(zip(self.levels, self.levels[1:], strict=False)):
             want = low.width * low.vectors
             if high.width != want:
                 raise ValueError(

@@ -95,5 +95,3 @@ def time_features(t: Float[Tensor, " S"], width: int) -> Float[Tensor, "S D"]:
     rate = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=t.device))
     angle = t[:, None] * rate
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
-
-

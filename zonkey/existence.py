@@ -86,7 +86,15 @@ def cut(
     log_p = survival(torch.where(mask, keep, 0.0))
     own = (number.flatten()[index] == (rank + 1)[:, None]) & mask
     return Segments(
-        document, start, rank, valid, index, mask, log_p, shares(log_p, mask, index, batch * positions), own,
+        document,
+        start,
+        rank,
+        valid,
+        index,
+        mask,
+        log_p,
+        shares(log_p, mask, index, batch * positions),
+        own,
         begins.sum(dim=1),
     )
 

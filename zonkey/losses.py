@@ -145,5 +145,3 @@ def offset_loss(
     candidates = torch.arange(1, window + 1, device=log_offset.device)
     distance = (candidates - offset[:, None]).abs() / window
     return weighted_mean((log_offset.exp() * distance).sum(dim=-1), share)
-
-

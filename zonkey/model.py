@@ -3,15 +3,18 @@
 Shapes: B documents, N positions, M segments of a document, E = C x D.
 """
 
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_model
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
@@ -83,7 +86,8 @@ class Zonkey(
         super().__init__()
         self.config = config
         self.codebook = nn.Parameter(0.1 * torch.randn(BYTES, config.levels[0].width))
-        self.levels = nn.ModuleList([Level(level, config.objective == "flow") for level in config.levels])
+        levels = [Level(level, config.objective == "flow") for level in config.levels]
+        self.levels = cast(Sequence[Level], nn.ModuleList(levels))
         initialise(self)
 
     # --- training ---------------------------------------------------------------------------------------------
@@ -118,7 +122,7 @@ class Zonkey(
                 below = Below(level, segments, truth, slot)
                 truth = Truth(x, lengths, negatives=self._negatives(lengths, x.shape[1], weights, generator))
         loss = torch.stack([step.losses.total(weights) for step in steps if step is not None]).sum()
-        return ModelStep(loss, tuple(steps))
+        return ModelStep(loss, tuple(step and step.detached() for step in steps))
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)
@@ -191,21 +195,19 @@ class Zonkey(
         """Texts of compressed segments; ``noise`` is the noise level they are at."""
         x, lengths = latents.vectors, latents.lengths
         for index in range(latents.level, -1, -1):
-            decoded = self.levels[index].decode(
-                x, lengths, noise if index == latents.level else 0.0, last, generator
-            )
+            decoded = self.levels[index].decode(x, lengths, noise if index == latents.level else 0.0, last, generator)
             x, lengths = decoded.x, decoded.lengths
         return self.read(x, lengths)
 
     def read(self, x: Float[Tensor, "B N D"], lengths: Int[Tensor, " B"]) -> list[str]:
         """Nearest bytes, as text; bytes that are no UTF-8 become U+FFFD."""
         ids = (x.float() @ to_sphere(self.codebook).T).argmax(dim=-1).to(torch.uint8).cpu().numpy()
-        return [row[:n].tobytes().decode("utf-8", errors="replace") for row, n in zip(ids, lengths.tolist())]
+        return [
+            row[:n].tobytes().decode("utf-8", errors="replace") for row, n in zip(ids, lengths.tolist(), strict=True)
+        ]
 
     @torch.no_grad()
-    def reconstruct(
-        self, texts: list[str], level: int | None = None, noise: float = 0.0, seed: int = 0
-    ) -> list[str]:
+    def reconstruct(self, texts: list[str], level: int | None = None, noise: float = 0.0, seed: int = 0) -> list[str]:
         """Texts up to ``level``, noised, and down again.
 
         Raises:
@@ -237,18 +239,42 @@ class Zonkey(
         return level
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "Zonkey":
+        """A saved model, from a folder or from the hub (``owner/name``).
+
+        Raises:
+            ValueError: the folder is not there, or its files are missing, damaged or of another model.
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            _check_config(folder / "config.json")
+        elif folder.is_absolute() or (folder.parent != Path(".") and folder.parent.is_dir()):
+            raise ValueError(f"no model folder {folder}; train one with `make repro`, or name another")
+        return super().from_pretrained(pretrained_model_name_or_path, **options)
+
+    @classmethod
     def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **kwargs: Any) -> "Zonkey":
         weights = Path(model_id) / "model.safetensors"
-        if Path(model_id).is_dir():
-            _check_file(weights)
+        if not Path(model_id).is_dir():
+            # The mixin's default of strict=False would leave missing weights untrained.
+            return super()._from_pretrained(model_id=model_id, map_location=map_location, **{**kwargs, "strict": True})
+        _check_file(weights)
+        model = cls(kwargs["config"])
         try:
-            # The mixin's default loads with strict=False, which would leave missing weights untrained.
-            return super()._from_pretrained(
-                model_id=model_id, map_location=map_location, **{**kwargs, "strict": True}
-            )
+            load_model(model, weights, strict=True, device=map_location)
         except (RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{weights} does not fit its config.json; train the model again ({reason})") from None
+        return model.eval()
+
+
+def _check_config(path: Path) -> None:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}); train or copy the model again") from None
+    if not isinstance(raw, dict) or "levels" not in raw:
+        raise ValueError(f"{path} holds no model configuration; train or copy the model again")
 
 
 def _check_file(weights: Path) -> None:
@@ -278,5 +304,3 @@ def to_tokens(texts: list[str], limit: int) -> tuple[Int[Tensor, "B N"], Int[Ten
     for at, row in enumerate(rows):
         tokens[at, : len(row)] = torch.frombuffer(bytearray(row), dtype=torch.uint8).long()
     return tokens, lengths
-
-

@@ -114,5 +114,3 @@ def lay_out(
     total = end[:, -1].clamp(max=positions)
     real = (at < total[:, None])[..., None]
     return torch.where(real, x.flatten(1, 2).gather(1, flat), 0.0), total
-
-

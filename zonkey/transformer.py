@@ -1,5 +1,8 @@
 """Pre-norm transformer blocks over windows. Shapes: S sequences, Q positions, D width."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,6 +10,7 @@ from torch.nn.functional import relu
 
 from zonkey.attention import Attention, LocalAttention, causal_bias
 
+Seen = tuple[Tensor, Tensor]  # keys and values of earlier positions
 QUIET = ("mlp.down", "attention.out", "cross.out")  # ends of residual branches: half the usual scale at the start
 
 
@@ -34,6 +38,12 @@ class Block(nn.Module):
     def forward(self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."]) -> Float[Tensor, "S Q D"]:
         x = x + self.attention(self.norms[0](x), bias)
         return x + self.mlp(self.norms[1](x))
+
+    def extend(self, x: Float[Tensor, "S Q D"], seen: Seen | None) -> tuple[Float[Tensor, "S Q D"], Seen]:
+        """Causally, new positions after those ``seen``."""
+        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen)
+        x = x + attended
+        return x + self.mlp(self.norms[1](x)), seen
 
 
 class Encoder(nn.Module):
@@ -63,15 +73,13 @@ class CausalDecoder(nn.Module):
 
     def unroll(self, prompt: Float[Tensor, "S Q D"], steps: int) -> Float[Tensor, "S L D"]:
         """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all."""
-        blocks = self.encoder.blocks
-        seen: list[tuple[Tensor, Tensor] | None] = [None] * len(blocks)
+        blocks = cast(Sequence[Block], self.encoder.blocks)
+        seen: list[Seen | None] = [None] * len(blocks)
         out, new = [], prompt
         for _ in range(steps):
             x = lower_precision(new)
             for number, block in enumerate(blocks):
-                attended, seen[number] = block.attention.extend(block.norms[0](x), seen[number])
-                x = x + attended
-                x = x + block.mlp(block.norms[1](x))
+                x, seen[number] = block.extend(x, seen[number])
             new = self.encoder.norm(x[:, -1:])
             out.append(new)
         return torch.cat(out, dim=1)

@@ -169,9 +169,7 @@ def _put_tail(target: CommentedMap, key: str, tail: Any) -> None:
     holder, last = _last_leaf(target, key)
     token = next((part for part in tail if part is not None), None)
     if token is not None:
-        holder.ca.items[last] = (
-            [token, None] if isinstance(holder, CommentedSeq) else [None, None, token, None]
-        )
+        holder.ca.items[last] = [token, None] if isinstance(holder, CommentedSeq) else [None, None, token, None]
 
 
 def _last_leaf(holder: Any, key: Any) -> tuple[Any, Any]:

@@ -113,9 +113,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
     try:
         whole = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{origin} is not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}"
-        ) from None
+        raise ValueError(f"{origin} is not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}") from None
     if options.lines:
         texts = [line for line in whole.splitlines() if line]
     else:

@@ -47,16 +47,12 @@ class Batches:
         DataError: a size is below 1, ``world`` does not divide ``batch``, or ``rank`` is outside the world.
     """
 
-    def __init__(
-        self, corpus: Corpus, batch: int, bytes: int, seed: int, rank: int = 0, world: int = 1
-    ) -> None:
+    def __init__(self, corpus: Corpus, batch: int, bytes: int, seed: int, rank: int = 0, world: int = 1) -> None:
         for name, value in (("batch", batch), ("bytes", bytes), ("world", world)):
             if value < 1:
                 raise DataError(f"{name} is {value}; give at least 1")
         if batch % world:
-            raise DataError(
-                f"a batch of {batch} does not divide over {world} processes; give a multiple of {world}"
-            )
+            raise DataError(f"a batch of {batch} does not divide over {world} processes; give a multiple of {world}")
         if not 0 <= rank < world:
             raise DataError(f"rank is {rank}, outside 0..{world - 1}")
         if not len(corpus):
@@ -101,9 +97,7 @@ class Batches:
 
     def _crops(self, random: np.random.Generator) -> np.ndarray:
         """The length of each document's first piece, (documents,), before cuts are moved."""
-        drawn = self._least + (random.random(len(self.corpus)) * (self._stride - self._least + 1)).astype(
-            np.int64
-        )
+        drawn = self._least + (random.random(len(self.corpus)) * (self._stride - self._least + 1)).astype(np.int64)
         return np.where(self._sizes() > self.bytes, drawn, self._sizes())
 
     def _counts(self, crops: np.ndarray) -> np.ndarray:
@@ -123,9 +117,7 @@ class Batches:
         """Where pieces begin, (pieces,), for the first pieces' lengths."""
         counts = self._counts(crops)
         document = np.repeat(np.arange(len(counts)), counts)
-        place = np.arange(len(document)) - np.repeat(
-            np.cumsum(counts) - counts, counts
-        )  # within the document
+        place = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the document
         starts = self.corpus.offsets[document] + (place > 0) * (crops[document] + (place - 1) * self._stride)
         latest = self.corpus.offsets[document + 1] - self._least  # no tail is shorter: its cut moves back
         starts = np.where(place > 0, np.minimum(starts, latest), starts)

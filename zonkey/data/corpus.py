@@ -49,17 +49,11 @@ class Corpus:
             self.offsets: np.ndarray = np.load(folder / f"{split}.index.npy", allow_pickle=False)
             self.data: np.ndarray = np.memmap(folder / f"{split}.bin", dtype=np.uint8, mode="r")
         except FileNotFoundError as error:
-            raise DataError(
-                f"no whole corpus in {folder}: {error.filename} is missing; run prepare"
-            ) from None
+            raise DataError(f"no whole corpus in {folder}: {error.filename} is missing; run prepare") from None
         except (ValueError, TypeError, EOFError) as error:
-            raise DataError(
-                f"the {split} split in {folder} is damaged ({error}); run prepare again"
-            ) from None
+            raise DataError(f"the {split} split in {folder} is damaged ({error}); run prepare again") from None
         if self.offsets[-1] != len(self.data) or len(self.offsets) - 1 != summary.documents[split]:
-            raise DataError(
-                f"the {split} split in {folder} is cut short or of another run; run prepare again"
-            )
+            raise DataError(f"the {split} split in {folder} is cut short or of another run; run prepare again")
         self.folder, self.split, self.summary = folder, split, summary
         self.fingerprint: str = fingerprint(split, summary.sha256[split])
 

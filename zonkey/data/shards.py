@@ -61,9 +61,7 @@ def prepare(config: DataConfig, folder: str | Path) -> CorpusSummary:
         _replace(folder / "corpus.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
     except OSError as error:
         where = error.filename or folder
-        raise DataError(
-            f"cannot write the corpus: {where}: {error.strerror or error}; free or choose space"
-        ) from error
+        raise DataError(f"cannot write the corpus: {where}: {error.strerror or error}; free or choose space") from error
     _log.info("corpus: %s documents, %s bytes (%s)", summary.documents, summary.bytes, summary.source)
     return summary
 
@@ -85,9 +83,7 @@ class _Writer:
 
     def __enter__(self) -> _Writer:
         with ExitStack() as stack:
-            self.files = {
-                split: stack.enter_context(open(self._beside(f"{split}.bin"), "wb")) for split in SPLITS
-            }
+            self.files = {split: stack.enter_context(open(self._beside(f"{split}.bin"), "wb")) for split in SPLITS}
             self.stack = stack.pop_all()
         self.digests = {split: hashlib.sha256() for split in SPLITS}
         return self
@@ -118,9 +114,7 @@ class _Writer:
             with open(self._beside(f"{split}.index.npy"), "wb") as file:
                 np.save(file, index, allow_pickle=False)
             self.files[split].close()
-        (self.folder / "corpus.json").unlink(
-            missing_ok=True
-        )  # from here until it is written again, not whole
+        (self.folder / "corpus.json").unlink(missing_ok=True)  # from here until it is written again, not whole
         for name in (f"{split}.{end}" for split in SPLITS for end in ("bin", "index.npy")):
             os.replace(self._beside(name), self.folder / name)
         return {split: self.digests[split].hexdigest() for split in SPLITS}

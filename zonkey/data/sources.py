@@ -36,9 +36,7 @@ def documents(config: DataConfig) -> Iterator[Document]:
     """
     if config.source == "encyclopedia":
         if config.documents is None:
-            raise DataError(
-                "data.documents is null, but the encyclopedia has no end; give a number of documents"
-            )
+            raise DataError("data.documents is null, but the encyclopedia has no end; give a number of documents")
         for article in encyclopedia.articles(config.documents, config.seed):
             yield Document(article.id, article.text)
         return
@@ -61,9 +59,7 @@ def documents(config: DataConfig) -> Iterator[Document]:
 def _files(config: DataConfig) -> list[str]:
     pattern = config.path or ""
     if Path(pattern).is_dir():
-        raise DataError(
-            f"data.path {pattern} is a folder; name its files, for example {pattern}/*.{config.source}"
-        )
+        raise DataError(f"data.path {pattern} is a folder; name its files, for example {pattern}/*.{config.source}")
     files = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
     if not files and glob.has_magic(pattern):
         raise DataError(f"no file matches data.path {pattern}; correct the pattern")
@@ -79,9 +75,7 @@ def _rows(loading: dict[str, Any], origin: str, text_column: str, id_column: str
     """Stream documents by ``datasets.load_dataset(**loading)``; hub and local files go the same way."""
     import datasets  # on use: importing it takes a second that other sources need not pay
 
-    with (
-        tempfile.TemporaryDirectory() as cache
-    ):  # streaming keeps nothing, and what it does keep is thrown away
+    with tempfile.TemporaryDirectory() as cache:  # streaming keeps nothing, and what it does keep is thrown away
         first = True
         try:
             stream = datasets.load_dataset(**loading, split="train", streaming=True, cache_dir=cache)
@@ -113,9 +107,7 @@ def _check_columns(row: dict[str, Any], origin: str, *wanted: str) -> None:
 def _document(row: dict[str, Any], origin: str, text_column: str, id_column: str) -> Document:
     text = row.get(text_column)
     if text is not None and not isinstance(text, str):
-        raise DataError(
-            f"column {text_column!r} of {origin} holds {type(text).__name__}, not text; name another"
-        )
+        raise DataError(f"column {text_column!r} of {origin} holds {type(text).__name__}, not text; name another")
     if id_column:
         name = row.get(id_column)
         return Document(None if name is None else str(name), text)

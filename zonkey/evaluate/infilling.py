@@ -58,9 +58,7 @@ def blanks(texts: Sequence[str], length: int, count: int, seed: int, context: in
         if whole and "{gap" not in blank.before + blank.after:
             found.append(blank)
     if len(found) < count:
-        raise ValueError(
-            f"only {len(found)} gaps of {length} bytes found; ask for shorter ones, or give more text"
-        )
+        raise ValueError(f"only {len(found)} gaps of {length} bytes found; ask for shorter ones, or give more text")
     return found
 
 
@@ -83,9 +81,7 @@ def infill_score(gaps: Sequence[Blank], filled: Sequence[str]) -> InfillScore:
         raise ValueError(f"{len(gaps)} gaps, {len(filled)} fillings; give one for each of at least one gap")
     truths = [gap.truth.encode() for gap in gaps]
     texts = [text.encode() for text in filled]
-    right = sum(
-        a == b for one, other in zip(truths, texts, strict=True) for a, b in zip(one, other, strict=False)
-    )
+    right = sum(a == b for one, other in zip(truths, texts, strict=True) for a, b in zip(one, other, strict=False))
     total = sum(map(len, truths))
     commonest = Counter(b"".join(truths)).most_common(1)[0][1]
     exact = sum(gap.truth == text for gap, text in zip(gaps, filled, strict=True)) / len(gaps)

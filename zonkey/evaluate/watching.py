@@ -75,6 +75,4 @@ def denoising(
     )
     every = max(len(seen) // shown, 1)
     one = torch.ones(1, dtype=torch.long, device=model.device)
-    return [
-        (t, model.decode(Latents(level, z[:, None], one), t)[0]) for t, z in [*seen[::every], (0.0, clean)]
-    ]
+    return [(t, model.decode(Latents(level, z[:, None], one), t)[0]) for t, z in [*seen[::every], (0.0, clean)]]

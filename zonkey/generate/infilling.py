@@ -46,15 +46,15 @@ def infill(model: Zonkey, text: str, *, steps: int | None = None, seed: int = 0)
     choices = [(part.length,) if part.length else FREE_LENGTHS for part in parts if isinstance(part, Gap)]
     candidates = list(itertools.islice(itertools.product(*choices), 64))
     template = _template(parts, candidates, model)
-    filled, scores = _fill(model, template, steps or model.config.ddmm.steps, seeded(seed, device=model.device))
+    filled, scores = _fill(model, template, steps or model.config.steps, seeded(seed, device=model.device))
     best = int(scores.argmax())
     return _read(parts, candidates[best], filled[best])
 
 
 def _template(parts: tuple[str | Gap, ...], candidates: list[tuple[int, ...]], model: Zonkey) -> _Template:
     rows = []
-    for lengths in candidates:
-        left = iter(lengths)
+    for sizes in candidates:
+        left = iter(sizes)
         rows.append([b for part in parts for b in (part.encode() if isinstance(part, str) else [-1] * next(left))])
     limit = model.config.max_text_bytes
     if not 2 <= max(map(len, rows)) <= limit:
@@ -117,12 +117,13 @@ def _round_trip(
             x, lengths, slot = to_documents(z, segments, kept)
             touched, masked = (v[slot] & real_positions(lengths, kept) for v in (hit, blank))
             x = torch.where(masked[..., None], model.levels[above].mask_vector, x)
-    estimate = None
-    for level, (segments, hit, z, slot) in zip(reversed(model.levels), reversed(cuts)):
+    estimate: Tensor | None = None
+    for level, (segments, hit, z, slot) in zip(reversed(model.levels), reversed(cuts), strict=True):
         if estimate is not None:
             real = real_positions(segments.counts, slot.shape[1])
             z = torch.where(hit[:, None], z.index_copy(0, slot[real], estimate[real]), z)
         estimate = _denoise(model, level, segments, hit, z, t, generator)
+    assert estimate is not None  # there is at least one level
     return estimate
 
 
@@ -142,7 +143,7 @@ def _denoise(
     x = level.denoiser(torch.where(hit[:, None], noisy, z), times).x
     batch = len(segments.counts)
     longest = int((segments.start + segments.own.sum(dim=1)).max())
-    where = (segments.document[:, None] * longest + segments.start[:, None] + torch.arange(x.shape[1], device=x.device))
+    where = segments.document[:, None] * longest + segments.start[:, None] + torch.arange(x.shape[1], device=x.device)
     out = x.new_zeros(batch * longest, x.shape[-1])
     return out.index_copy(0, where[segments.own], x[segments.own]).view(batch, longest, -1)
 

@@ -68,9 +68,8 @@ def sample_latents(
     part = model.levels[level]
     z = sphere_noise((n, part.config.vectors * part.config.width), generator, model.device)
     if model.config.objective == "flow":
-        return _flow(part, z, steps or model.config.flow.steps, watch)
-    ddmm = model.config.ddmm
-    return _ddmm(part, z, steps or ddmm.steps, ddmm.stochasticity, generator, watch)
+        return _flow(part, z, steps or model.config.steps, watch)
+    return _ddmm(part, z, steps or model.config.steps, model.config.ddmm.stochasticity, generator, watch)
 
 
 def _flow(level: Level, z: Float[Tensor, "S E"], steps: int, watch: Watch | None) -> Float[Tensor, "S E"]:

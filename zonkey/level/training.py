@@ -3,7 +3,7 @@
 Shapes: B documents, N positions, S segments (slots), L window, D width, E = C x D, R rows of a pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -34,6 +34,7 @@ from zonkey.losses import (
 from zonkey.sphere import geodesic, mix, sphere_noise, to_sphere
 
 WORTH = 0.5  # of the positions of windows get a reconstruction loss: the heaviest
+THROUGH = 4  # vectors of a segment that are decoded through the level below, on average
 MASK_RATE = 0.2  # of a masked row's vectors (paper): 80% mask vector, 10% another vector, 10% kept
 
 
@@ -62,7 +63,7 @@ class Truth:
         shape = index.shape
         chosen = weight.detach().flatten().topk(max(int(index.numel() * WORTH), 1)).indices
         x, at = x.flatten(0, 1).index_select(0, chosen), index.flatten()[chosen]
-        if self.ids is not None:
+        if self.ids is not None and self.codebook is not None:
             loss, correct = codebook_loss(x, self.codebook, self.ids.flatten()[at])
         else:
             flat = self.x.flatten(0, 1)
@@ -92,6 +93,12 @@ class LevelStep:
     z: Float[Tensor, "S E"]
     losses: LevelLosses
     metrics: LevelMetrics
+
+    def detached(self) -> "LevelStep":
+        """The same without gradient: data-parallel training waits for a gradient of all that a step returns."""
+        segments = replace(self.segments, log_p=self.segments.log_p.detach(), share=self.segments.share.detach())
+        losses = LevelLosses(**{name: term.detach() for name, term in self.losses.named().items()})
+        return LevelStep(segments, self.z.detach(), losses, self.metrics)
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,8 @@ def _flow(
 ) -> _Pass:
     """Spherical flow matching in one pass: half of the documents nearly clean, half at uniform noise levels.
 
-    The latent head predicts the clean vector (no gradient into it); ``self_condition`` of the noised rows see an earlier estimate.
+    The latent head predicts the clean vector (no gradient into it); ``self_condition`` of the noised rows see
+    an earlier estimate.
     """
     count = len(segments.start)
     parity = torch.randint(2, (), generator=generator, device=z.device)
@@ -199,9 +207,7 @@ def _flow(
             first = level.denoiser(z_t[order], t[order]).latent
         estimate = estimate.index_copy(0, order, first)
     denoised = level.denoiser(z_t, t, estimate)
-    loss, correct = truth.loss(
-        denoised.x, segments.index[rows.slot], segments.share[rows.slot], weights.regression
-    )
+    loss, correct = truth.loss(denoised.x, segments.index[rows.slot], segments.share[rows.slot], weights.regression)
     is_clean = clean[:count, None]
     noised = segments.share * ~is_clean
     error = (denoised.latent[:count] - z[:count].detach()).square().mean(dim=-1)
@@ -235,9 +241,7 @@ def _ddmm(
     noise = sphere_noise(tuple(z.shape), generator, device)
     t = _small_noise(len(z), config.ddmm.steps, generator, device)
     denoised = level.denoiser(mix(z, noise, t), t)
-    loss, correct = truth.loss(
-        denoised.x, segments.index[rows.slot], segments.share[rows.slot], weights.regression
-    )
+    loss, correct = truth.loss(denoised.x, segments.index[rows.slot], segments.share[rows.slot], weights.regression)
     high = _uniform(z[:count], generator)
     low = (high - 1 / config.ddmm.steps).clamp(min=0)
     with torch.no_grad():
@@ -262,14 +266,11 @@ def _ddmm(
         correct,
         weight=segments.share,
         noisy_accuracy=weighted_mean(dirty_correct, share),
-        dirty=weighted_mean(distance, segments.share)
-        + existence_loss(dirty.log_p, segments.p, segments.valid),
+        dirty=weighted_mean(distance, segments.share) + existence_loss(dirty.log_p, segments.p, segments.valid),
     )
 
 
-def _rows(
-    level: Level, truth: Truth, segments: Segments, weights: LossConfig, generator: torch.Generator
-) -> _Rows:
+def _rows(level: Level, truth: Truth, segments: Segments, weights: LossConfig, generator: torch.Generator) -> _Rows:
     """All windows, and a fraction of them again with vectors masked: 80% mask vector, 10% another, 10% kept."""
     count, device = len(segments.start), truth.x.device
     x = level.windows(truth.x, segments)
@@ -325,9 +326,9 @@ def _through(
     """Decode some of the denoised vectors through the level below: its reconstruction loss reaches this level."""
     if below is None or not weights.through:
         return None
-    count, window = segments.share.shape
+    count = len(segments.start)
     weight = (step.weight * segments.own).detach().flatten() + 1e-9
-    chosen = torch.multinomial(weight, count, replacement=True, generator=generator)
+    chosen = torch.multinomial(weight, THROUGH * count, replacement=True, generator=generator)
     position = segments.index.flatten()[chosen]
     slot = below.slot.flatten()[position]
     vectors = step.denoised.x[:count].flatten(0, 1)[chosen]
@@ -342,9 +343,7 @@ def _first(denoised: Denoised, count: int) -> Denoised:
     return Denoised(denoised.x[:count], denoised.begin[:count], denoised.draft_begin[:count], None)
 
 
-def _small_noise(
-    rows: int, steps: int, generator: torch.Generator, device: torch.device
-) -> Float[Tensor, " R"]:
+def _small_noise(rows: int, steps: int, generator: torch.Generator, device: torch.device) -> Float[Tensor, " R"]:
     """Last step size x Beta(1, 3) / its mean (paper, clean pass), by inverting the distribution function."""
     beta = 1 - (1 - torch.rand(rows, generator=generator, device=device)) ** (1 / 3)
     return (beta * 4 / steps).clamp(max=1.0)

@@ -18,9 +18,7 @@ _KERNEL_FILE = re.compile(r"ipykernel_\d+/\d+\.py")
 def plain(notebook: NotebookNode) -> NotebookNode:
     """Drop, in place, timestamps, durations, random ids and the metadata of whatever ran the notebook."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    notebook.metadata = NotebookNode(
-        kernelspec=NotebookNode(KERNEL), language_info=NotebookNode(name="python")
-    )
+    notebook.metadata = NotebookNode(kernelspec=NotebookNode(KERNEL), language_info=NotebookNode(name="python"))
     for index, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
         cell.id = f"cell-{index:02d}"

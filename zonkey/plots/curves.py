@@ -105,9 +105,7 @@ def existence_decay(profiles: Mapping[str, Mapping[str, Sequence[float]]]) -> Fi
     figure, axes = panels(1, len(profiles), 4.4 * len(profiles), 3.3, sharey=True)
     for axis, (name, profile) in zip(axes[0], profiles.items(), strict=True):
         k = np.arange(len(profile["true"]))
-        axis.fill_between(
-            k, profile["low"], profile["high"], color=GREEN, alpha=0.18, lw=0, label="10 to 90%"
-        )
+        axis.fill_between(k, profile["low"], profile["high"], color=GREEN, alpha=0.18, lw=0, label="10 to 90%")
         axis.plot(k, profile["true"], color=GREEN, marker="o", label="splitter, mean")
         axis.plot(k, profile["predicted"], color=RED, ls="--", marker="s", ms=4, label="denoiser, mean")
         labels(axis, spaced(name), "position k in the window", "existence p")

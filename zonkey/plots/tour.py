@@ -12,9 +12,7 @@ from zonkey.plots.style import BLUE, CYCLE, GREEN, INK, ORANGE, PALE, RED, label
 
 
 @styled
-def begins_and_existence(
-    text: str, begins: Sequence[float], starts: Sequence[int], existence: np.ndarray
-) -> Figure:
+def begins_and_existence(text: str, begins: Sequence[float], starts: Sequence[int], existence: np.ndarray) -> Figure:
     """Begin probabilities over a text, and below them how the existence of every window decays.
 
     Args:
@@ -33,9 +31,7 @@ def begins_and_existence(
         lower.plot(start + np.arange(len(p)), p, marker="o", ms=4, color=CYCLE[row % len(CYCLE)])
         lower.plot([start], [1.0], marker="o", ms=8, color=CYCLE[row % len(CYCLE)])
     labels(lower, "What begins there fades out where the next may begin", "", "existence p")
-    lower.set_xticks(
-        at, ["␣" if letter == " " else letter for letter in text], family="DejaVu Sans Mono", size=10
-    )
+    lower.set_xticks(at, ["␣" if letter == " " else letter for letter in text], family="DejaVu Sans Mono", size=10)
     for axis in (upper, lower):
         axis.set_ylim(-0.03, 1.08)
         axis.grid(axis="x", visible=False)
@@ -61,9 +57,7 @@ def existence_given(log_p: np.ndarray, given: np.ndarray, weights: Mapping[str, 
     figure.colorbar(picture, ax=axes[0, 1], shrink=0.85)
     width = 0.8 / len(weights)
     for number, (name, row) in enumerate(weights.items()):
-        axes[0, 2].bar(
-            k + (number - (len(weights) - 1) / 2) * width, row, width, color=CYCLE[number], label=name
-        )
+        axes[0, 2].bar(k + (number - (len(weights) - 1) / 2) * width, row, width, color=CYCLE[number], label=name)
     labels(axes[0, 2], "Attention of query 0", "key k", "weight")
     axes[0, 2].set_ylim(0, 1.45 * max(float(row.max()) for row in weights.values()))
     axes[0, 2].legend()

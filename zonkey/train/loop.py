@@ -55,8 +55,7 @@ class Trainer:
         freeze_below(self.model, job.only)
         self.average = copy.deepcopy(self.model)
         self.optimizer = Optimizer(self.model, job.config.train, job.stage)
-        objective = job.config.model
-        self.decay = (objective.flow if objective.objective == "flow" else objective.ddmm).ema
+        self.decay = job.config.model.ema
         self.network = ranks.wrap(self.model)
         self.step = 0
         self.history: list[Row] = []
@@ -93,8 +92,8 @@ class Trainer:
         self._check_finite(row)
         row = {"step": self.step + 1, **row, "gradient": self.optimizer.step(self.step)}
         with torch.no_grad():
-            source = [p for p in self.model.parameters() if p.requires_grad]
-            target = [p for p in self.average.parameters() if p.requires_grad]
+            source: list[torch.Tensor] = [p for p in self.model.parameters() if p.requires_grad]
+            target: list[torch.Tensor] = [p for p in self.average.parameters() if p.requires_grad]
             decay = min(self.decay, (1 + self.step) / (10 + self.step))  # short at first, not to keep the start
             torch._foreach_lerp_(target, source, 1 - decay)
         return row
@@ -180,7 +179,13 @@ class Progress:
         left = (self.job.stage.steps - step) / rate
         log.info(
             "%s step %d/%d loss %.3f, %.1f steps/s, %.0f bytes/s, %.0f s left",
-            self.job.name, step, self.job.stage.steps, row["train/loss"], rate, rate * size, left,
+            self.job.name,
+            step,
+            self.job.stage.steps,
+            row["train/loss"],
+            rate,
+            rate * size,
+            left,
         )
 
 
@@ -193,7 +198,7 @@ def freeze_below(model: Zonkey, only: int | None) -> None:
 
 def measure(step: ModelStep, kind: str) -> Row:
     """Loss, loss terms and metrics of a step as numbers, named ``kind/[levelN/]name``."""
-    row: Row = {f"{kind}/loss": float(step.loss)}
+    row: Row = {f"{kind}/loss": step.loss.item()}
     for index, level in enumerate(step.levels):
         if level is not None:
             named = {**level.losses.named(), **level.metrics.named()}
@@ -204,13 +209,9 @@ def measure(step: ModelStep, kind: str) -> Row:
 def brief(row: Row) -> str:
     """The numbers a person watches."""
     watched = ("loss", "accuracy", "begin_rate", "decided", "latent")
-    return ", ".join(
-        f"{name.split('/', 1)[1]} {value:.4f}" for name, value in row.items() if name.endswith(watched)
-    )
+    return ", ".join(f"{name.split('/', 1)[1]} {value:.4f}" for name, value in row.items() if name.endswith(watched))
 
 
 def _micro_batches(batch: ByteBatch, parts: int) -> Iterator[ByteBatch]:
-    for tokens, lengths in zip(batch.tokens.chunk(parts), batch.lengths.chunk(parts)):
+    for tokens, lengths in zip(batch.tokens.chunk(parts), batch.lengths.chunk(parts), strict=True):
         yield ByteBatch(tokens, lengths)
-
-

@@ -58,7 +58,8 @@ class Optimizer:
 
 def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Trainable parameters: matrices inside transformer blocks, and all others. Together they are all."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             inside = ".blocks." in name and parameter.dim() == 2 and min(parameter.shape) >= 8

@@ -37,8 +37,15 @@ def reference_shape(model: ModelConfig, decompressor: str = "parallel") -> Model
     levels = []
     for width, heads, given in ((64, 4, model.levels[0]), (256, 4, model.levels[-1])):
         shape = {
-            "width": width, "heads": heads, "window": 16, "vectors": 4, "compressor_layers": 3, "denoiser_layers": 3,
-            "decompressor_layers": 1, "splitter_layers": 1, "decompressor": decompressor,
+            "width": width,
+            "heads": heads,
+            "window": 16,
+            "vectors": 4,
+            "compressor_layers": 3,
+            "denoiser_layers": 3,
+            "decompressor_layers": 1,
+            "splitter_layers": 1,
+            "decompressor": decompressor,
         }
         levels.append(LevelConfig.model_validate(given.model_dump() | shape))
     return model.model_copy(update={"levels": tuple(levels)})

@@ -20,6 +20,8 @@ from zonkey.train.loop import Job, Trainer, TrainingError
 
 log = logging.getLogger(__name__)
 
+COMPUTING = ("data", "generate", "level", "train")  # sub-packages whose code decides what a run gives
+
 
 @dataclass(frozen=True)
 class TrainSummary:
@@ -57,14 +59,28 @@ def finetune(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -
 
 
 def _train(
-    config: Config, stage: StageConfig, name: str, only: int | None, corpus: Path, source: Path | None, out: Path,
+    config: Config,
+    stage: StageConfig,
+    name: str,
+    only: int | None,
+    corpus: Path,
+    source: Path | None,
+    out: Path,
     runs: Path,
 ) -> TrainSummary:
     text = Corpus(corpus, "train")
     weights = None if source is None else file_fingerprint(source / "model.safetensors")
     shared = config.train.model_dump(mode="json", exclude={"levels", "finetune", "processes"})
     key = fingerprint(
-        name, config.seed, config.model, config.losses, shared, stage, config.runtime.precision, text.fingerprint,
+        name,
+        code_fingerprint(),
+        config.seed,
+        config.model,
+        config.losses,
+        shared,
+        stage,
+        config.runtime.precision,
+        text.fingerprint,
         weights,
     )
     folder = runs / f"{name.replace(' ', '')}-{key}"
@@ -75,7 +91,10 @@ def _train(
     try:
         runtime = start(config.runtime, ranks.local)
         job = Job(
-            config, stage, name, only,
+            config,
+            stage,
+            name,
+            only,
             Batches(text, stage.batch, stage.bytes, config.seed, ranks.rank, ranks.world),
             Batches(Corpus(corpus, "validation"), stage.batch, stage.bytes, config.seed),
             folder,
@@ -131,6 +150,13 @@ def _summary(folder: Path) -> TrainSummary:
     last = [row for row in state["history"] if row.get("kind") == "validation"][-1]
     metrics = {name.split("/", 1)[1]: value for name, value in last.items() if name.startswith("validation/")}
     return TrainSummary(state["history"], metrics)
+
+
+def code_fingerprint() -> str:
+    """SHA-256 of the modules a training run computes with: changed code never goes on with an old run."""
+    package = Path(__file__).parent.parent
+    parts = [*package.glob("*.py"), *(path for name in COMPUTING for path in (package / name).glob("*.py"))]
+    return fingerprint([[path.name, file_fingerprint(path)] for path in sorted(parts)])
 
 
 def file_fingerprint(path: Path) -> str:

@@ -154,11 +154,7 @@ class _Writer:
 
     def _chosen(self, block: Block) -> list[Group]:
         draw = self.derivation.draw
-        return [
-            item.groups[draw.pick(item.law)]
-            for item in block.items
-            if not item.optional or draw.chance(_OPTIONAL)
-        ]
+        return [item.groups[draw.pick(item.law)] for item in block.items if not item.optional or draw.chance(_OPTIONAL)]
 
     def _line(self, group: Group, before: str) -> None:
         self.derivation.used.clear()

@@ -64,9 +64,7 @@ class Selector:
 
     def value(self, derivation: Derivation) -> int:
         if self.name not in derivation.values:
-            others = [
-                value for key, value in derivation.values.items() if key.rstrip("0123456789") == self.family
-            ]
+            others = [value for key, value in derivation.values.items() if key.rstrip("0123456789") == self.family]
             derivation.values[self.name] = derivation.draw.pick(self.law, others)
         return derivation.values[self.name]
 

@@ -189,13 +189,9 @@ class Scope:
             return NumberFact(name, figure(f"{found[1]} {found[3]}"), base)
         if found := re.fullmatch(r"(\w+) \* ([\d.]+)", expression):
             factor = float(found[2])
-            return DerivedFact(
-                name, Figure(0, 0), (self._number(found[1]),), lambda x: max(1, round(x * factor))
-            )
+            return DerivedFact(name, Figure(0, 0), (self._number(found[1]),), lambda x: max(1, round(x * factor)))
         if found := re.fullmatch(r"(\w+) - (\w+)", expression):
-            return DerivedFact(
-                name, Figure(0, 0), tuple(self._number(n) for n in found.groups()), int.__sub__
-            )
+            return DerivedFact(name, Figure(0, 0), tuple(self._number(n) for n in found.groups()), int.__sub__)
         return TextFact(name, self.template(expression))
 
     def _number(self, name: str) -> NumberFact:

@@ -20,9 +20,7 @@ Ends = Iterator[tuple[int, Bound]]
 INDEFINITE = "\x01"  # stands for a or an until the sentence is whole, when the next word is known
 GAP = "\0"  # among literals: something written stands here
 _CONSONANT = re.compile(r"(?:uni[tovqfcl]|us[eau]|uto|eu|one\b|once\b|ur[au])", re.IGNORECASE)
-_VOWEL = re.compile(
-    r"(?:[aeiouáàâäåæéèêëíîïóôöøúAEIOUÁÀÂÄÅÆÉÈÊËÍÎÏÓÔÖØ]|hour|honou?r|honest|heir|8|1[18](?!\d))"
-)
+_VOWEL = re.compile(r"(?:[aeiouáàâäåæéèêëíîïóôöøúAEIOUÁÀÂÄÅÆÉÈÊËÍÎÏÓÔÖØ]|hour|honou?r|honest|heir|8|1[18](?!\d))")
 
 
 def indefinite(following: str) -> str:
