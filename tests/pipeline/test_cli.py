@@ -30,9 +30,7 @@ class Model:
         if not text.strip():
             raise ValueError("the text is empty; give at least one byte")
         size = len(text.encode())
-        level = SimpleNamespace(
-            starts=(0, size // 2), probabilities=(1.0,) * size, offsets=tuple(range(size))
-        )
+        level = SimpleNamespace(starts=(0, size // 2), probabilities=(1.0,) * size, offsets=tuple(range(size)))
         return SimpleNamespace(levels=(level,))
 
     def reconstruct(self, texts: list[str], **options) -> list[str]:
@@ -168,9 +166,7 @@ def test_a_missing_model_is_said_without_loading_torch(tmp_path: Path, root: Pat
 
 
 def test_the_module_is_the_command(root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "zonkey", "--help"], cwd=root, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "zonkey", "--help"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("usage: zonkey ")
     for command in ("segment", "reconstruct", "generate", "infill", "profile", "info", "notebooks"):
         assert command in done.stdout

@@ -31,9 +31,7 @@ def write(path: Path, title: str = "A title", error: bool = False) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_strip_keeps_text_code_and_tags(tmp_path: Path) -> None:

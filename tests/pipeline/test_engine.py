@@ -18,9 +18,7 @@ from zonkey.notebook.plain import KERNEL, without_outputs
 from zonkey.notebook.run import run
 
 
-def write(
-    path: Path, *sources: str, parameters: str = "level = 0\nrate = 1e-2\nname = 'a'\nany = None"
-) -> Path:
+def write(path: Path, *sources: str, parameters: str = "level = 0\nrate = 1e-2\nname = 'a'\nany = None") -> Path:
     notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell(parameters)])
     notebook.metadata["kernelspec"] = KERNEL
     notebook.cells[1].metadata["tags"] = ["parameters"]
@@ -62,9 +60,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_failing_run_keeps_its_notebook_and_gives_the_same_bytes(tmp_path: Path, capfd) -> None:
     kept = []
     for _ in range(2):
-        source = write(
-            tmp_path / "source.ipynb", "print('before')", "raise KeyError('gone')", "print('after')"
-        )
+        source = write(tmp_path / "source.ipynb", "print('before')", "raise KeyError('gone')", "print('after')")
         with pytest.raises(NotebookError, match=r"cell 3 raised KeyError: 'gone'; the notebook so far is"):
             run(source, tmp_path / "out.ipynb", {})
         kept.append((tmp_path / "out.ipynb").read_bytes())
@@ -138,17 +134,13 @@ def test_papermill_finds_the_engine_and_streams_the_log(tmp_path: Path) -> None:
 def test_kernels_and_start_up_files_of_the_user_are_not_used(tmp_path: Path, monkeypatch) -> None:
     spec = tmp_path / "kernels" / "python3"
     spec.mkdir(parents=True)
-    spec.joinpath("kernel.json").write_text(
-        json.dumps({"argv": ["false"], "display_name": "x", "language": "python"})
-    )
+    spec.joinpath("kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "x", "language": "python"}))
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     startup.joinpath("00.py").write_text("name = 'hijacked'")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    source = write(
-        tmp_path / "source.ipynb", "import sys\nprint(sys.executable, name)", parameters="other = 1"
-    )
+    source = write(tmp_path / "source.ipynb", "import sys\nprint(sys.executable, name)", parameters="other = 1")
     source.write_text(text(source).replace("sys.executable, name", "sys.executable, 'name' in globals()"))
     run(source, tmp_path / "out.ipynb", {})
     assert f"{sys.executable} False" in text(tmp_path / "out.ipynb")

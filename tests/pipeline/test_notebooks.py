@@ -43,11 +43,7 @@ class TestNotebook:
         nbformat.validate(notebook)
         assert len(notebook.cells) <= CELLS
         for cell in cells(name):
-            lines = [
-                line
-                for line in cell.source.splitlines()
-                if line.strip() and not line.lstrip().startswith("#")
-            ]
+            lines = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
             assert 0 < len(lines) <= LINES, cell.source
 
     def test_holds_no_logic(self, name: str) -> None:
@@ -76,6 +72,10 @@ class TestNotebook:
                 assert not line.lstrip().startswith("!"), "a cell swallows the exit status of a command"
                 magic = re.match(r"\s*%+(\w+)", line)
                 assert magic is None or magic.group(1) in MAGICS
+
+    def test_hides_no_result_with_a_semicolon(self, name: str) -> None:
+        for cell in cells(name):
+            assert not cell.source.rstrip().endswith(";"), "nbval shows what it hides: assign it to _"
 
     def test_asserts_something(self, name: str) -> None:
         assert any(isinstance(node, ast.Assert) for cell in cells(name) for node in ast.walk(code(cell)))

@@ -115,9 +115,7 @@ def test_a_fresh_clone_makes_the_same_bytes(repository: Copy, tmp_path: Path) ->
 
 def test_the_commands_run_on_the_model(repository: Copy) -> None:
     assert json.loads(repository.run("zonkey", "info", "models/final", "--json"))["parameters"] > 0
-    texts = [
-        json.loads(repository.run("zonkey", "generate", "-n", "2", "--json", "--seed", "1")) for _ in range(2)
-    ]
+    texts = [json.loads(repository.run("zonkey", "generate", "-n", "2", "--json", "--seed", "1")) for _ in range(2)]
     assert len(texts[0]) == 2 and texts[0] == texts[1]
     assert repository.run("zonkey", "segment", "The donkey.").startswith("level 0: ")
     assert repository.run("zonkey", "infill", "The {gap:4} end").startswith("The ")
@@ -130,9 +128,7 @@ def test_outputs_that_do_not_come_from_training_are_the_stored_ones(repository: 
 
 
 def test_the_published_tour_is_the_one_that_the_code_gives(repository: Copy) -> None:
-    assert (repository.path / "reports" / "default" / "00_tour.ipynb").is_file(), (
-        "publish the default profile"
-    )
+    assert (repository.path / "reports" / "default" / "00_tour.ipynb").is_file(), "publish the default profile"
     _nbval(repository, "--nbval", "reports/default/00_tour.ipynb")
 
 

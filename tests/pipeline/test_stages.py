@@ -78,9 +78,7 @@ def test_only_published_copies_are_outside_the_cache() -> None:
 
 
 def test_git_ignores_what_the_pipeline_makes(root: Path) -> None:
-    made = [
-        path.replace("${key}", "0") for stage in STAGES for path in stage.paths("outs", "metrics", "plots")
-    ]
+    made = [path.replace("${key}", "0") for stage in STAGES for path in stage.paths("outs", "metrics", "plots")]
     patterns = [line.strip("/") for line in (root / ".gitignore").read_text().splitlines()]
     for path in made:
         assert (path.split("/")[0] in patterns) != path.startswith("reports/")

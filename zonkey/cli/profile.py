@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from zonkey.config import Config, ConfigError, PipelineConfig, parse
 from zonkey.notebook.files import write_beside
 
+WIDTH = 80  # where DVC breaks lines
 # What the stages of one level write, by its number; DVC has it cached, so that removing it loses nothing.
 OF_LEVEL = (
     "build/executed/20_train_level{}.ipynb",
@@ -140,9 +141,11 @@ def _yaml() -> YAML:
 
 
 def _settle(target: Any) -> None:
-    """Lay lists out as DVC does, so that ``dvc exp run --set-param`` changes one line and nothing else."""
+    """Lay out as DVC does, so that ``dvc exp run --set-param`` changes one line and nothing else."""
     for key, value in target.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, CommentedMap):
+            if len(f"    {key}: {dict(value)}") > WIDTH:
+                value.fa.set_block_style()
             _settle(value)
         elif isinstance(value, list):
             tail = _take_tail(target, key)
