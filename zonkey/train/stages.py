@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from zonkey.checkpoint import load_state, save_model
-from zonkey.config import Config, StageConfig, fingerprint
+from zonkey.config import Config, ModelConfig, StageConfig, fingerprint
 from zonkey.data import Batches, Corpus
 from zonkey.model import Zonkey
 from zonkey.runtime import start
@@ -70,12 +70,12 @@ def _train(
 ) -> TrainSummary:
     text = Corpus(corpus, "train")
     weights = None if source is None else file_fingerprint(source / "model.safetensors")
-    shared = config.train.model_dump(mode="json", exclude={"levels", "finetune", "processes"})
+    shared = config.train.model_dump(mode="json", exclude={"levels", "finetune", "processes", "checkpoint_every"})
     key = fingerprint(
         name,
         code_fingerprint(),
         config.seed,
-        config.model,
+        _shape(config, only),
         config.losses,
         shared,
         stage,
@@ -113,10 +113,16 @@ def _train(
     return _summary(folder)
 
 
+def _shape(config: Config, only: int | None) -> ModelConfig:
+    """Of the model that a run makes: levels above the one it trains play no part."""
+    count = len(config.model.levels) if only is None else only + 1
+    return config.model.model_copy(update={"levels": config.model.levels[:count]})
+
+
 def _model(config: Config, only: int | None, source: Path | None) -> Zonkey:
     """A new model with levels 0..only, its lower levels (all, for fine-tuning) from ``source``."""
-    count = len(config.model.levels) if only is None else only + 1
-    shape = config.model.model_copy(update={"levels": config.model.levels[:count]})
+    shape = _shape(config, only)
+    count = len(shape.levels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed * 1000 + count)
         model = Zonkey(shape)
