@@ -111,6 +111,4 @@ def files_needed(notebook: Path, root: Path) -> list[str]:
             seen.add(name)
             todo += imports[name]
     seen.discard("notebook")
-    return sorted(
-        f"{PACKAGE}/{name}" if (root / PACKAGE / name).is_dir() else f"{PACKAGE}/{name}.py" for name in seen
-    )
+    return sorted(f"{PACKAGE}/{name}" if (root / PACKAGE / name).is_dir() else f"{PACKAGE}/{name}.py" for name in seen)

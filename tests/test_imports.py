@@ -12,7 +12,7 @@ import pytest
 from tests.imports import PACKAGE, graph, imported, modules
 
 LAYERS = (
-    ("config", "runtime", "sphere", "existence"),
+    ("config", "files", "runtime", "sphere", "existence"),
     ("attention",),
     ("transformer",),
     ("splitter", "compressor", "denoiser", "stitcher", "losses"),

@@ -1,16 +1,16 @@
 """Full training state and model folders on disk: written beside, then renamed; nothing unpickled but plain tensors."""
 
 import json
-import os
 import pickle
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from zonkey.config import Config
+from zonkey.files import folder_beside, write_beside
 
 STATE = "state.pt"
 HISTORY = "history.jsonl"
@@ -27,8 +27,9 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
         CheckpointError: the disk is full or the folder cannot be written; an earlier state stays.
     """
     rows = "".join(json.dumps(row) + "\n" for row in state["history"])
-    write_beside(folder / STATE, lambda path: torch.save(state, path))
-    write_beside(folder / HISTORY, lambda path: path.write_text(rows, encoding="utf-8"))
+    with _space(folder / STATE):
+        write_beside(folder / STATE, lambda path: torch.save(state, path))
+        write_beside(folder / HISTORY, rows)
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -48,30 +49,15 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 def save_model(model: Any, config: Config, folder: Path) -> None:
     """``save_pretrained`` beside ``folder``, with the resolved parameters as ``params.json``, then rename."""
-    temporary = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(temporary, ignore_errors=True)
+    with _space(folder), folder_beside(folder) as beside:
+        model.save_pretrained(beside)
+        (beside / "params.json").write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _space(path: Path) -> Iterator[None]:
+    """What went wrong with writing, as one sentence; torch reports a full disk as a RuntimeError."""
     try:
-        temporary.mkdir(parents=True)
-        model.save_pretrained(temporary)
-        (temporary / "params.json").write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise CheckpointError(f"cannot write {folder}: {error.strerror}; free space or choose another") from None
-
-
-def write_beside(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
-
-    Raises:
-        CheckpointError: writing failed; ``path`` is as it was.
-    """
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
+        yield
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"cannot write {path}: {error}; free space or choose another folder") from None

@@ -75,6 +75,8 @@ class LevelConfig(_Frozen):
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
     target_rate: Rate  # mean begin probability above which the rate penalty grows
+    decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
+    clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
     capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
 
     @model_validator(mode="after")
@@ -92,7 +94,9 @@ class FlowConfig(_Frozen):
     """Spherical flow matching (the author's later objective)."""
 
     steps: Positive  # geodesic steps when sampling
-    self_condition: Fraction  # of the training batches
+    self_condition: Fraction  # of the rows see an earlier estimate in training
+    stochasticity: Fraction  # fresh noise between sampling steps: 0 follows the flow, 1 draws all noise anew
+    recompress_below: Fraction  # noise level below which a sampler's estimate is decoded and compressed again
     ema: Rate  # decay of the averaged weights used for sampling
 
 
@@ -125,11 +129,12 @@ class LossConfig(_Frozen):
     position: Weight  # stitcher
     sequence: Weight  # stitcher
     negatives: Positive  # sampled vectors a contrastive loss tells the truth from
-    delay: Fraction  # of a level's steps before masked, position and sequence terms begin: units settle first
+    delay: Fraction  # of a level's steps before all but reconstruction and splitting begins: units settle first
 
     def early(self) -> LossConfig:
         """The weights while delayed terms are off."""
-        return self.model_copy(update={"masked": 0.0, "masked_bytes": 0.0, "position": 0.0, "sequence": 0.0})
+        late = ("dirty", "latent", "noisy", "masked", "masked_bytes", "position", "sequence")
+        return self.model_copy(update=dict.fromkeys(late, 0.0))
 
 
 class ModelConfig(_Frozen):
@@ -277,16 +282,20 @@ def load_config(path: str | Path = "params.yaml") -> Config:
     Raises:
         ConfigError: the file is missing, is no YAML mapping, or holds a bad value; one sentence says which.
     """
-    path = Path(path)
+    return parse(Config, read_mapping(Path(path), YAML(typ="safe")), str(path))
+
+
+def read_mapping(path: Path, yaml: YAML) -> dict[str, Any]:
+    """A parameter file as ``yaml`` reads it; raises :class:`ConfigError` where it is missing or no mapping."""
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no parameter file at {path}; run in the repository's root or name one") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}, not a mapping of parameters")
-    return parse(Config, raw, str(path))
+    return raw
 
 
 def parse(kind: type[T], raw: dict[str, Any], origin: str) -> T:

@@ -37,13 +37,18 @@ class Denoised:
         """Predicted log existence before the encoder."""
         return survival(logsigmoid(-self.draft_begin))
 
+    def first(self, count: int) -> "Denoised":
+        """The first ``count`` segments."""
+        latent = None if self.latent is None else self.latent[:count]
+        return Denoised(self.x[:count], self.begin[:count], self.draft_begin[:count], latent)
+
 
 class Denoiser(nn.Module):
     """Prompt [time, C vectors + time] -> causal decompressor -> encoder with Probabilistic Attention.
 
     ``decompressor: sequential`` unrolls one vector at a time (paper); ``parallel`` puts L learned queries behind
-    the prompt and takes one causal pass (departs from the paper: as good and several times faster, see
-    docs/experiments.md). ``latent_head`` adds the prediction of the clean vector that the flow objective needs.
+    the prompt and takes one causal pass (departs from the paper: faster, see docs/experiments.md). ``latent_head``
+    adds the prediction of the clean vector that the flow objective needs.
     """
 
     def __init__(self, config: LevelConfig, latent_head: bool) -> None:

@@ -23,7 +23,7 @@ from zonkey.existence import real_positions, to_documents
 from zonkey.level import Below, Level, LevelStep, Truth, level_step
 from zonkey.level.module import Length
 from zonkey.runtime import generator as seeded
-from zonkey.sphere import geodesic, mix, sphere_noise, to_sphere
+from zonkey.sphere import PATHS, sphere_noise, to_sphere
 from zonkey.transformer import initialise
 
 log = logging.getLogger(__name__)
@@ -224,8 +224,7 @@ class Zonkey(
         """Noise vectors as the model's objective does."""
         flat = z.flatten(0, 1)
         noise = sphere_noise(tuple(flat.shape), seeded(seed, device=z.device), z.device)
-        path = geodesic if self.config.objective == "flow" else mix
-        return path(flat, noise, torch.full((len(flat),), t, device=z.device)).view_as(z)
+        return PATHS[self.config.objective](flat, noise, torch.full((len(flat),), t, device=z.device)).view_as(z)
 
     # --- doors ------------------------------------------------------------------------------------------------
 

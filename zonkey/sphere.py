@@ -41,3 +41,11 @@ def geodesic(z: Float[Tensor, "S D"], end: Float[Tensor, "S D"], t: Float[Tensor
     t = t[:, None]
     point = torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b
     return to_sphere(point / torch.sin(angle))
+
+
+def renew(old: Float[Tensor, "S D"], fresh: Float[Tensor, "S D"], part: float) -> Float[Tensor, "S D"]:
+    """A vector of which ``part`` of the variance is fresh (paper, sampling)."""
+    return to_sphere((1 - part) ** 0.5 * old + part**0.5 * fresh)
+
+
+PATHS = {"flow": geodesic, "ddmm": mix}  # from data to noise, by objective

@@ -66,13 +66,9 @@ def test_an_epoch_holds_every_byte_and_ends_with_some_pieces_again(texts, batch,
     pieces = epoch(batches, number)
     assert all(0 < len(piece) <= size for piece in pieces)
     plan = batches._plan(number)
-    whole = b"".join(
-        batches.corpus.data[s : s + n].tobytes() for s, n in zip(plan.starts, plan.lengths, strict=True)
-    )
+    whole = b"".join(batches.corpus.data[s : s + n].tobytes() for s, n in zip(plan.starts, plan.lengths, strict=True))
     assert whole == b"".join(texts)
-    once = Counter(
-        batches.corpus.data[s : s + n].tobytes() for s, n in zip(plan.starts, plan.lengths, strict=True)
-    )
+    once = Counter(batches.corpus.data[s : s + n].tobytes() for s, n in zip(plan.starts, plan.lengths, strict=True))
     seen = Counter(pieces)
     assert not once - seen  # every piece is shown
     assert sum(seen.values()) - sum(once.values()) < batch

@@ -174,9 +174,7 @@ table lands:
         return any(end == len(text) for end, _ in scope.template(template).match(text, 0, {}))
 
     assert accepts("{born}-{died}", "1810-1850") and not accepts("{born}-{died}", "1850-1810")
-    assert accepts("{born}-{died} ({age})", "1810-1850 (40)") and not accepts(
-        "{born}-{died} ({age})", "1810-1850 (41)"
-    )
+    assert accepts("{born}-{died} ({age})", "1810-1850 (40)") and not accepts("{born}-{died} ({age})", "1810-1850 (41)")
     assert accepts("{he} and {his}", "she and her") and not accepts("{he} and {his}", "she and his")
     assert accepts("{country}, {people}", "Spain, Spanish")
     assert not accepts("{country}, {people}", "Spain, French")

@@ -61,12 +61,7 @@ def test_skipped_and_cut_documents_are_counted(tmp_path, configured):
     summary = prepare(configured(source="parquet", path=path, min_bytes=5, max_bytes=33), tmp_path / "c")
     assert (summary.null, summary.short, summary.duplicate, summary.cut) == (2, 2, 1, 1)
     assert sum(summary.documents.values()) == 62
-    texts = {
-        text
-        for split in SPLITS
-        for c in [Corpus(tmp_path / "c", split)]
-        for text in map(c.text, range(len(c)))
-    }
+    texts = {text for split in SPLITS for c in [Corpus(tmp_path / "c", split)] for text in map(c.text, range(len(c)))}
     assert texts == {"A good document.", "é" * 16, "x" * 33}
     assert json.loads((tmp_path / "c" / "corpus.json").read_text())["duplicate"] == 1
 
@@ -129,9 +124,7 @@ def test_a_corpus_needs_documents_in_every_split(tmp_path, configured):
     with pytest.raises(DataError, match=r"split is left without documents \(1 in all.*give more documents"):
         prepare(configured(source="parquet", path=path), tmp_path / "c")
     path = written(tmp_path / "b.parquet", [("one", ""), ("two", None)])
-    with pytest.raises(
-        DataError, match=r"is empty \(1 documents have no text or no id, 1 fewer than 2 bytes\)"
-    ):
+    with pytest.raises(DataError, match=r"is empty \(1 documents have no text or no id, 1 fewer than 2 bytes\)"):
         prepare(configured(source="parquet", path=path), tmp_path / "c")
 
 

@@ -56,9 +56,7 @@ def test_a_pattern_takes_files_in_order_of_name(tmp_path, configured):
 
 def test_text_gives_paragraphs_named_by_their_content(tmp_path, configured):
     path = tmp_path / "a.txt"
-    path.write_text(
-        "First one.\nStill first.\n\nThe second: Ä.\n\nFirst one.\nStill first.\n", encoding="utf-8"
-    )
+    path.write_text("First one.\nStill first.\n\nThe second: Ä.\n\nFirst one.\nStill first.\n", encoding="utf-8")
     found = list(documents(configured(source="text", path=str(path))))
     assert [document.text.strip() for document in found] == [
         "First one.\nStill first.",

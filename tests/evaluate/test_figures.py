@@ -36,9 +36,7 @@ DRAW: dict[str, Callable[[], Figure]] = {
     ),
     "denoising_steps": lambda: plots.denoising_steps([(1.0, "ab"), (0.0, "abc")]),
     "windows": lambda: plots.windows("abcd", [0, 2], EXISTENCE, EXISTENCE > 0.5),
-    "begins_and_existence": lambda: plots.begins_and_existence(
-        "a bc", [0.9, 0.1, 0.9, 0.1], [0, 2], EXISTENCE
-    ),
+    "begins_and_existence": lambda: plots.begins_and_existence("a bc", [0.9, 0.1, 0.9, 0.1], [0, 2], EXISTENCE),
     "existence_given": lambda: plots.existence_given(
         np.log(EXISTENCE[0]), np.eye(3), {"soft": EXISTENCE[0], "hard": EXISTENCE[1]}
     ),

@@ -40,9 +40,7 @@ def test_words_and_sentences() -> None:
 
 
 def test_words_of_a_corpus(training: Texts) -> None:
-    assert corpus_words(training) == {
-        *["the", "cat", "sat", "on", "mat", "in", "may", "it's", "1", "200", "m", "high"]
-    }
+    assert corpus_words(training) == {*["the", "cat", "sat", "on", "mat", "in", "may", "it's", "1", "200", "m", "high"]}
     assert "high" not in corpus_words(training, limit=10), "documents that begin after the limit"
 
 

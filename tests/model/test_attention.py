@@ -66,9 +66,7 @@ def test_bias_is_the_chance_of_the_key_given_the_query(length: int, seed: int) -
     for s in range(3):
         for q in range(length):
             for k in range(length):
-                both = float(
-                    min(p[s, k], p[s, q])
-                )  # nested: the later of two exists only if the earlier does
+                both = float(min(p[s, k], p[s, q]))  # nested: the later of two exists only if the earlier does
                 want = both / float(p[s, q])
                 assert float(bias[s, 0, q, k].exp()) == pytest.approx(want, rel=1e-4)
 
@@ -164,9 +162,7 @@ def test_cross_attention_weighs_keys_by_their_existence(queries: int, keys: int,
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), seeds)
-def test_cross_attention_ignores_keys_without_existence(
-    queries: int, keys: int, more: int, seed: int
-) -> None:
+def test_cross_attention_ignores_keys_without_existence(queries: int, keys: int, more: int, seed: int) -> None:
     layer = made(Attention, WIDTH, HEADS)
     x = torch.randn(3, queries, WIDTH, generator=random(seed))
     context = torch.randn(3, keys + more, WIDTH, generator=random(seed + 1))
@@ -213,10 +209,7 @@ def test_a_closed_gate_silences_its_head() -> None:
 
 def test_prompts_exist() -> None:
     log_p, mask = with_prompt(torch.full((2, 3), -5.0), torch.zeros(2, 3, dtype=torch.bool), 2)
-    assert (
-        log_p.tolist() == [[0, 0, -5, -5, -5]] * 2
-        and mask.tolist() == [[True, True, False, False, False]] * 2
-    )
+    assert log_p.tolist() == [[0, 0, -5, -5, -5]] * 2 and mask.tolist() == [[True, True, False, False, False]] * 2
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 20), seeds)

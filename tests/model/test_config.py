@@ -72,9 +72,7 @@ def test_an_ill_typed_parameter_is_named_with_its_value(at: Path_) -> None:
     assert named(at) in message and "odd" in message
 
 
-@pytest.mark.parametrize(
-    "at", [at for at in LEAVES if isinstance(holder(VALUES, at)[at[-1]], int | float)], ids=named
-)
+@pytest.mark.parametrize("at", [at for at in LEAVES if isinstance(holder(VALUES, at)[at[-1]], int | float)], ids=named)
 @pytest.mark.parametrize("value", ["1e-2", True, None, -1, float("nan")], ids=repr)
 def test_a_number_must_be_a_number_in_its_range(at: Path_, value: Any) -> None:
     if value is None and named(at) == "data.documents":
@@ -83,9 +81,7 @@ def test_a_number_must_be_a_number_in_its_range(at: Path_, value: Any) -> None:
     assert named(at) in message
 
 
-@pytest.mark.parametrize(
-    "at", sorted({at[:-1] for at in LEAVES}, key=named), ids=lambda at: named(at) or "top"
-)
+@pytest.mark.parametrize("at", sorted({at[:-1] for at in LEAVES}, key=named), ids=lambda at: named(at) or "top")
 def test_an_unknown_parameter_is_named_with_the_nearest_known(at: Path_) -> None:
     known = next(str(leaf[-1]) for leaf in LEAVES if leaf[:-1] == at)
     misspelt = known[:-1] + "_" + known[-1]

@@ -103,9 +103,7 @@ def test_windows_equal_a_loop(batch: tuple[Tensor, Tensor, int], seed: int) -> N
 def test_shares_sum_to_one_over_every_real_position(batch: tuple[Tensor, Tensor, int], seed: int) -> None:
     logits, lengths, window = batch
     segments = segments_of(logits, lengths, window, seed)
-    total = torch.zeros(logits.numel()).index_add(
-        0, segments.index[segments.mask], segments.share[segments.mask]
-    )
+    total = torch.zeros(logits.numel()).index_add(0, segments.index[segments.mask], segments.share[segments.mask])
     real = real_positions(lengths, logits.shape[1]).flatten()
     torch.testing.assert_close(total, real.float(), atol=1e-5, rtol=0)
     assert (segments.share[~segments.mask] == 0).all()
@@ -227,23 +225,15 @@ def test_short_penalty_equals_enumeration(batch: tuple[Tensor, Tensor, int], vec
 @given(batches(), st.floats(0.1, 0.9))
 def test_rate_and_indecision_equal_a_loop(batch: tuple[Tensor, Tensor, int], target: float) -> None:
     logits, lengths, _ = batch
-    b = [
-        float(x) for row, n in zip(logits.double().sigmoid(), lengths.tolist(), strict=True) for x in row[:n]
-    ]
+    b = [float(x) for row, n in zip(logits.double().sigmoid(), lengths.tolist(), strict=True) for x in row[:n]]
     real = real_positions(lengths, logits.shape[1])
     mean = sum(b) / len(b)
-    assert float(rate_penalty(logits, real, target)) == pytest.approx(
-        ((mean - target) / target) ** 2, abs=1e-4
-    )
-    assert float(indecision(logits, real)) == pytest.approx(
-        sum(4 * x * (1 - x) for x in b) / len(b), abs=1e-5
-    )
+    assert float(rate_penalty(logits, real, target)) == pytest.approx(((mean - target) / target) ** 2, abs=1e-4)
+    assert float(indecision(logits, real)) == pytest.approx(sum(4 * x * (1 - x) for x in b) / len(b), abs=1e-5)
 
 
 @given(batches(), st.integers(1, 10), st.floats(-80, 80))
-def test_padding_and_neighbours_never_matter(
-    batch: tuple[Tensor, Tensor, int], more: int, rubbish: float
-) -> None:
+def test_padding_and_neighbours_never_matter(batch: tuple[Tensor, Tensor, int], more: int, rubbish: float) -> None:
     logits, lengths, window = batch
     padded = torch.nn.functional.pad(logits, (0, more), value=rubbish)
     together = segments_of(padded, lengths, window, None)

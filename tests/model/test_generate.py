@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,12 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.build import model, random
-from zonkey import generate, infill
+from zonkey import Zonkey, generate, infill
+from zonkey.denoiser import Denoised
 from zonkey.generate import sample_latents
 from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
-from zonkey.sphere import radius
+from zonkey.sphere import radius, sphere_noise
 
 objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
+
+
+def with_flow(built: Zonkey, **changes: float) -> Zonkey:
+    """The model with another sampler."""
+    built.config = built.config.model_copy(update={"flow": built.config.flow.model_copy(update=changes)})
+    return built
+
+
 plain = st.text(st.characters(blacklist_characters="{}", blacklist_categories=["Cs"]), max_size=20)
 
 
@@ -62,6 +72,33 @@ def test_other_seeds_give_other_samples(objective: str) -> None:
     built = model(2, objective)
     one, again, other = (sample_latents(built, 4, 1, 3, random(seed)) for seed in (7, 7, 8))
     assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-2)
+
+
+@pytest.mark.parametrize("stochasticity", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("recompress", [0.0, 0.5])
+def test_a_flow_that_knows_its_end_arrives_there(
+    stochasticity: float, recompress: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = with_flow(model(1), stochasticity=stochasticity, recompress_below=recompress)
+    level, end = built.levels[0], sphere_noise((3, 32), random(5))
+    plain = level.denoiser.forward
+
+    def knowing(*given: torch.Tensor) -> Denoised:
+        return replace(plain(*given), latent=2 * end)
+
+    monkeypatch.setattr(level.denoiser, "forward", knowing)
+    monkeypatch.setattr(level, "recompress", lambda denoised: end)
+    torch.testing.assert_close(sample_latents(built, 3, 0, 6, random()), end, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("stochasticity", "same"), [(0.0, True), (0.6, False)])
+def test_only_a_stochastic_flow_draws_on_the_way(stochasticity: float, same: bool) -> None:
+    """The generator is seeded anew after the first noise: what differs afterwards was drawn on the way."""
+    built, ends = with_flow(model(1), stochasticity=stochasticity), []
+    for seed in (1, 2):
+        source = random(0)
+        ends.append(sample_latents(built, 3, 0, 4, source, lambda t, z: source.manual_seed(seed)))  # noqa: B023
+    assert torch.allclose(*ends, atol=1e-3) == same
 
 
 @objectives
@@ -123,9 +160,7 @@ def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
     except ValueError as error:
         assert "\n" not in str(error) and "gap" in str(error)
         return
-    back = "".join(
-        p if isinstance(p, str) else "{gap}" if p.length is None else f"{{gap:{p.length}}}" for p in parts
-    )
+    back = "".join(p if isinstance(p, str) else "{gap}" if p.length is None else f"{{gap:{p.length}}}" for p in parts)
     assert re.sub(r"\{gap:0*(?=\d)", "{gap:", text) == back
 
 
@@ -180,9 +215,7 @@ def test_infilling_follows_its_seed(objective: str) -> None:
 
 
 @settings(max_examples=8)
-@given(
-    st.text("abc é", min_size=1, max_size=12), st.integers(1, 9), st.text("xyz €", min_size=1, max_size=12)
-)
+@given(st.text("abc é", min_size=1, max_size=12), st.integers(1, 9), st.text("xyz €", min_size=1, max_size=12))
 def test_what_stands_around_a_gap_is_never_touched(before: str, size: int, after: str) -> None:
     filled = infill(model(2), f"{before}{{gap:{size}}}{after}", steps=1)
     assert filled.startswith(before) and filled.endswith(after)

@@ -36,9 +36,7 @@ class Progress:
     clean: list[tuple[float, float]]
 
 
-def learn(
-    levels: int, objective: str, dtype: torch.dtype = torch.float32, **level: Any
-) -> tuple[Zonkey, Progress]:
+def learn(levels: int, objective: str, dtype: torch.dtype = torch.float32, **level: Any) -> tuple[Zonkey, Progress]:
     """Train all levels at once, end to end, on a handful of sentences."""
     values = raw(levels, objective, **level)
     rates = {"learning_rate": 0.01, "matrix_learning_rate": 0.03}

@@ -136,9 +136,7 @@ def test_offset_loss_by_hand() -> None:
     log_offset = chance.clamp(min=1e-30).log()
     truth = torch.tensor([2, 2])
     assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 0.0]))) == pytest.approx(0.125)
-    assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 3.0]))) == pytest.approx(
-        0.25 * 0.125 + 0.75 * 0.5
-    )
+    assert float(offset_loss(log_offset, truth, torch.tensor([1.0, 3.0]))) == pytest.approx(0.25 * 0.125 + 0.75 * 0.5)
     exact = torch.tensor([[0.0, 1.0, 0.0, 0.0]]).clamp(min=1e-30).log()
     assert float(offset_loss(exact, torch.tensor([2]), torch.ones(1))) == pytest.approx(0, abs=1e-9)
 
@@ -188,11 +186,11 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
 
 
 def test_early_weights_turn_off_what_waits() -> None:
-    whole = weights_with(masked=0.5, masked_bytes=0.1, position=0.1, sequence=0.2)
+    names = {"dirty", "latent", "noisy", "masked", "masked_bytes", "position", "sequence"}
+    whole = weights_with(**dict.fromkeys(names, 0.5), clean=1.0, decisive=2.0)
     early = whole.early()
-    waiting = {name for name in LossConfig.model_fields if getattr(early, name) != getattr(whole, name)}
-    assert waiting == {"masked", "masked_bytes", "position", "sequence"}
-    assert all(getattr(early, name) == 0 for name in waiting)
+    assert {name for name in LossConfig.model_fields if getattr(early, name) != getattr(whole, name)} == names
+    assert all(getattr(early, name) == 0 for name in names)
 
 
 def test_losses_are_frozen() -> None:

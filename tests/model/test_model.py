@@ -125,10 +125,7 @@ def test_noise_follows_its_seed_and_level() -> None:
     z = built.encode(TEXTS).vectors
     assert torch.equal(built.add_noise(z, 0.5, 1), built.add_noise(z, 0.5, 1))
     assert not torch.equal(built.add_noise(z, 0.5, 1), built.add_noise(z, 0.5, 2))
-    angle = [
-        float(torch.cosine_similarity(built.add_noise(z, t, 1)[0, 0], z[0, 0], dim=0))
-        for t in (0.1, 0.5, 0.9)
-    ]
+    angle = [float(torch.cosine_similarity(built.add_noise(z, t, 1)[0, 0], z[0, 0], dim=0)) for t in (0.1, 0.5, 0.9)]
     assert angle[0] > angle[1] > angle[2]
 
 
@@ -171,9 +168,7 @@ def test_padding_bytes_do_not_change_a_step() -> None:
 def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> None:
     built = model(2, objective, decompressor=decompressor)
     for level in built.levels:
-        torch.nn.init.constant_(
-            level.stitcher.scale, 0.5
-        )  # 0 at the start: matching is learned from the scale
+        torch.nn.init.constant_(level.stitcher.scale, 0.5)  # 0 at the start: matching is learned from the scale
     tokens, lengths = bytes_batch([*TEXTS, "Three is a crowd, and four of them make a party of texts."])
     for seed in range(3):
         built(tokens, lengths, losses(masked_rows=0.5), random(seed)).loss.backward()
@@ -192,9 +187,7 @@ def test_a_level_alone_trains_no_other(only: int) -> None:
     step = built(tokens, lengths, losses(), random(), only=only)
     step.loss.backward()
     touched = {
-        name.split(".")[1] if "levels" in name else name
-        for name, p in built.named_parameters()
-        if p.grad is not None
+        name.split(".")[1] if "levels" in name else name for name, p in built.named_parameters() if p.grad is not None
     }
     assert touched == ({"0", "codebook"} if only == 0 else {str(only)})
     assert [level is not None for level in step.levels] == [level == only for level in range(only + 1)]
@@ -221,14 +214,10 @@ def test_a_step_is_finite_when_begins_are_certain(objective: str, logit: float) 
     step = built(tokens, lengths, losses(), random())
     step.loss.backward()
     assert step.loss.isfinite()
-    assert [
-        n for n, p in built.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
-    ] == []
+    assert [n for n, p in built.named_parameters() if p.grad is not None and not p.grad.isfinite().all()] == []
 
 
-@pytest.mark.parametrize(
-    "rows", [["ab"], ["ab", "a much longer text than its neighbour is, by far"], ["a" * 9]]
-)
+@pytest.mark.parametrize("rows", [["ab"], ["ab", "a much longer text than its neighbour is, by far"], ["a" * 9]])
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
 def test_a_step_takes_texts_of_any_length(rows: list[str], objective: str) -> None:
     step = model(3, objective)(*bytes_batch(rows), losses(), random())

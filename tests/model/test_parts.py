@@ -51,9 +51,7 @@ def test_splitting_starts_at_two_begins_a_window() -> None:
     b = splitter()(x, torch.ones(40, 50, dtype=torch.bool)).sigmoid()
     assert 1 / WINDOW < b.detach().mean() < 4 / WINDOW
     torch.nn.init.zeros_((cut := splitter()).begin.weight)
-    torch.testing.assert_close(
-        cut(x, torch.ones(40, 50, dtype=torch.bool)).sigmoid(), torch.full((40, 50), 2 / WINDOW)
-    )
+    torch.testing.assert_close(cut(x, torch.ones(40, 50, dtype=torch.bool)).sigmoid(), torch.full((40, 50), 2 / WINDOW))
 
 
 @given(st.integers(1, 30), st.integers(1, 9), seeds)
@@ -101,9 +99,7 @@ def test_what_does_not_exist_does_not_influence_a_compressed_vector(length: int,
     torch.testing.assert_close(compress(x, log_p, mask), compress(other, log_p, mask), atol=1e-5, rtol=1e-4)
     faint = torch.where(mask, 0.0, -80.0)
     everywhere = torch.ones_like(mask)
-    torch.testing.assert_close(
-        compress(x, faint, everywhere), compress(other, faint, everywhere), atol=1e-4, rtol=1e-3
-    )
+    torch.testing.assert_close(compress(x, faint, everywhere), compress(other, faint, everywhere), atol=1e-4, rtol=1e-3)
 
 
 def test_what_exists_does_influence_a_compressed_vector() -> None:
@@ -164,9 +160,7 @@ def test_gradients_reach_all_of_the_denoiser(decompressor: str) -> None:
     z, estimate = (sphere_noise((5, VECTORS * WIDTH), random(seed)).requires_grad_() for seed in (0, 1))
     out = denoise(z, torch.rand(5, generator=random()), estimate)
     weights = random(3)
-    total = sum(
-        (v * torch.randn(v.shape, generator=weights)).sum() for v in (out.x, out.log_p, out.draft_log_p)
-    )
+    total = sum((v * torch.randn(v.shape, generator=weights)).sum() for v in (out.x, out.log_p, out.draft_log_p))
     (total + (out.latent * torch.randn(out.latent.shape, generator=weights)).sum()).backward()
     assert without_gradient(denoise) == []
     for leaf in (z, estimate):

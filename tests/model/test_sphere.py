@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.model.build import random
 from zonkey.runtime import generator
-from zonkey.sphere import geodesic, mix, radius, sphere_noise, to_sphere
+from zonkey.sphere import geodesic, mix, radius, renew, sphere_noise, to_sphere
 
 dims = st.integers(2, 64)
 seeds = st.integers(0, 2**31)
@@ -55,9 +55,7 @@ def test_paths_begin_at_the_data_and_end_in_noise(dim: int, seed: int) -> None:
 def test_paths_stay_on_the_sphere(dim: int, seed: int, t: float) -> None:
     z, noise = sphere_noise((6, dim), random(seed)), sphere_noise((6, dim), random(seed + 1))
     for path in (mix, geodesic):
-        torch.testing.assert_close(
-            path(z, noise, torch.full((6,), t)).norm(dim=1), torch.full((6,), radius(dim))
-        )
+        torch.testing.assert_close(path(z, noise, torch.full((6,), t)).norm(dim=1), torch.full((6,), radius(dim)))
 
 
 @given(st.integers(4, 64), seeds, st.floats(0.05, 0.95))
@@ -71,6 +69,20 @@ def test_geodesic_divides_the_angle_as_asked(dim: int, seed: int, t: float) -> N
 def test_mix_weighs_variances() -> None:
     z, noise = torch.tensor([[math.sqrt(2.0), 0.0]]), torch.tensor([[0.0, math.sqrt(2.0)]])
     out = mix(z, noise, torch.tensor([0.25]))
+    assert float(out[0, 1] / out[0, 0]) == pytest.approx(math.sqrt(0.25 / 0.75), rel=1e-5)
+
+
+@given(dims, seeds)
+def test_renewed_noise_keeps_what_it_is_told_to(dim: int, seed: int) -> None:
+    old, fresh = sphere_noise((4, dim), random(seed)), sphere_noise((4, dim), random(seed + 1))
+    for part, want in ((0.0, old), (1.0, fresh)):
+        torch.testing.assert_close(renew(old, fresh, part), want)
+    torch.testing.assert_close(renew(old, fresh, 0.3).norm(dim=1), torch.full((4,), radius(dim)))
+
+
+def test_renewal_weighs_variances() -> None:
+    old, fresh = torch.tensor([[math.sqrt(2.0), 0.0]]), torch.tensor([[0.0, math.sqrt(2.0)]])
+    out = renew(old, fresh, 0.25)
     assert float(out[0, 1] / out[0, 0]) == pytest.approx(math.sqrt(0.25 / 0.75), rel=1e-5)
 
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from tests.model.build import ROOT, bytes_batch, merge, model, only_losses, random, raw
 from zonkey import Zonkey
-from zonkey.checkpoint import CheckpointError, load_state, save_model, save_state, write_beside
+from zonkey.checkpoint import CheckpointError, load_state, save_model, save_state
 from zonkey.config import Config, parse
 from zonkey.data import Batches, Corpus
+from zonkey.files import write_beside
 from zonkey.train import TrainSummary, finetune, train_level
 from zonkey.train.distributed import Ranks
 from zonkey.train.loop import TrainingError, freeze_below
@@ -38,9 +39,7 @@ def short(levels: int = 1, objective: str = "flow", **train: Any) -> Config:
     return parse(Config, values, "test")
 
 
-def run(
-    config: Config, corpus: Path, folder: Path, level: int = 0, below: Path | None = None
-) -> TrainSummary:
+def run(config: Config, corpus: Path, folder: Path, level: int = 0, below: Path | None = None) -> TrainSummary:
     return train_level(config, level, corpus, below, folder / f"level{level}", folder / "runs")
 
 
@@ -81,9 +80,7 @@ def test_a_stopped_run_resumes_exactly(tmp_path: Path, corpus: Path, objective: 
     assert weights_of(tmp_path / "parts" / "level0") == weights_of(tmp_path / "whole" / "level0")
 
 
-def test_resuming_goes_on_from_the_last_state(
-    tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_resuming_goes_on_from_the_last_state(tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 5)
         with pytest.raises(StoppedError):
@@ -119,13 +116,9 @@ def test_levels_then_all_together(tmp_path: Path, corpus: Path) -> None:
         if name.startswith("levels") and not torch.equal(v, high.state_dict()[name])
     }
     assert changed == {"0", "1"} and not torch.equal(final.codebook, high.codebook)
-    assert (
-        parse(Config, json.loads((tmp_path / "final" / "params.json").read_text()), "params.json") == config
-    )
+    assert parse(Config, json.loads((tmp_path / "final" / "params.json").read_text()), "params.json") == config
     kinds = {row.get("kind", "train") for row in summary.history}
-    assert kinds == {"train", "validation"} and {"loss", "level0/accuracy", "level1/accuracy"} <= set(
-        summary.metrics
-    )
+    assert kinds == {"train", "validation"} and {"loss", "level0/accuracy", "level1/accuracy"} <= set(summary.metrics)
 
 
 # --- what cannot be done ----------------------------------------------------------------------------------
@@ -146,12 +139,10 @@ def test_a_lower_level_of_another_shape_is_refused(tmp_path: Path, corpus: Path)
         run(short(2), corpus, tmp_path, 1, tmp_path / "level0")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import zonkey.level.training as training
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zonkey.level.step as step
 
-    monkeypatch.setattr(training, "indecision", lambda logits, real: logits.sum() * float("nan"))
+    monkeypatch.setattr(step, "indecision", lambda logits, real: logits.sum() * float("nan"))
     with pytest.raises(TrainingError, match=r"loss is not finite at step 0|decisive is not finite at step 0"):
         run(short(), corpus, tmp_path)
     assert not (tmp_path / "level0").exists()
@@ -180,7 +171,7 @@ def test_a_write_that_stops_midway_leaves_the_file_as_it_was(tmp_path: Path) -> 
         temporary.write_text("ha")
         full()
 
-    with pytest.raises(CheckpointError):
+    with pytest.raises(OSError, match="No space left"):
         write_beside(path, half)
     assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
 
@@ -239,14 +230,8 @@ def test_every_trained_parameter_is_in_one_group(only: int | None) -> None:
     freeze_below(built, only)
     matrices, rest = parameter_groups(built)
     found = [id(p) for p in matrices + rest]
-    assert len(found) == len(set(found)) and set(found) == {
-        id(p) for p in built.parameters() if p.requires_grad
-    }
-    assert (
-        matrices
-        and all(p.dim() == 2 for p in matrices)
-        and id(built.codebook) not in {id(p) for p in matrices}
-    )
+    assert len(found) == len(set(found)) and set(found) == {id(p) for p in built.parameters() if p.requires_grad}
+    assert matrices and all(p.dim() == 2 for p in matrices) and id(built.codebook) not in {id(p) for p in matrices}
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw"])

@@ -9,9 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from zonkey.cli import main
+from zonkey.files import folder_beside, write_beside
 from zonkey.notebook import at_root
 from zonkey.notebook.copies import publish, strip
-from zonkey.notebook.files import folder_beside, write_beside
 
 
 def write(path: Path, title: str = "A title", error: bool = False) -> Path:

@@ -8,14 +8,13 @@ import io
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
 
-from zonkey.config import Config, ConfigError, PipelineConfig, parse
-from zonkey.notebook.files import write_beside
+from zonkey.config import Config, ConfigError, PipelineConfig, parse, read_mapping
+from zonkey.files import write_beside
 
 WIDTH = 80  # where DVC breaks lines
 # What the stages of one level write, by its number; DVC has it cached, so that removing it loses nothing.
@@ -122,15 +121,7 @@ def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _load(path: Path) -> CommentedMap:
-    try:
-        document = _yaml().load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no parameter file at {path}; run in the repository's root or name one") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(document, CommentedMap):
-        raise ConfigError(f"{path} holds no mapping of parameters")
-    return document
+    return cast(CommentedMap, read_mapping(path, _yaml()))
 
 
 def _yaml() -> YAML:

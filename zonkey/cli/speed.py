@@ -28,7 +28,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _speed(options: argparse.Namespace) -> None:
     from zonkey.config import load_config
-    from zonkey.notebook.files import write_beside
+    from zonkey.files import write_beside
     from zonkey.train.speed import reference_shape, training_speed
 
     if options.steps < 1:

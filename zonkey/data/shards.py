@@ -26,6 +26,7 @@ from zonkey.data.corpus import SPLITS, CorpusSummary, Split
 from zonkey.data.errors import DataError
 from zonkey.data.progress import Progress
 from zonkey.data.sources import Document, documents
+from zonkey.files import write_beside
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def prepare(config: DataConfig, folder: str | Path) -> CorpusSummary:
                 entropy_error=entropy.standard_error if entropy else None,
                 **dataclasses.asdict(tally),
             )
-        _replace(folder / "corpus.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        write_beside(folder / "corpus.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
     except OSError as error:
         where = error.filename or folder
         raise DataError(f"cannot write the corpus: {where}: {error.strerror or error}; free or choose space") from error
@@ -180,9 +181,3 @@ def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
                 f"the {split} split is left without documents ({total} in all, validation is"
                 f" {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
             )
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)

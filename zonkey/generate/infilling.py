@@ -17,7 +17,7 @@ from zonkey.level import Level
 from zonkey.losses import cosine_logits
 from zonkey.model import Zonkey
 from zonkey.runtime import generator as seeded
-from zonkey.sphere import geodesic, mix, sphere_noise, to_sphere
+from zonkey.sphere import PATHS, sphere_noise, to_sphere
 
 FREE_LENGTHS = (4, 8, 12, 16, 24, 32)  # bytes that are tried for a gap of free length
 CONTEXT = 8  # bytes on both sides of a gap that count in a candidate's score
@@ -111,10 +111,10 @@ def _round_trip(
         hit, blank = _any(touched, segments), _all(masked, segments)
         z = level.compress(x, segments)
         kept = int(segments.counts.max())
-        cuts.append((segments, hit, z, to_documents(z, segments, kept)[2]))
+        x, lengths, slot = to_documents(z, segments, kept)
+        cuts.append((segments, hit, z, slot))
         above = len(cuts)
         if above < len(model.levels):
-            x, lengths, slot = to_documents(z, segments, kept)
             touched, masked = (v[slot] & real_positions(lengths, kept) for v in (hit, blank))
             x = torch.where(masked[..., None], model.levels[above].mask_vector, x)
     estimate: Tensor | None = None
@@ -138,8 +138,7 @@ def _denoise(
 ) -> Float[Tensor, "B N D"]:
     """Denoise all segments, noised where they touch a gap; every segment writes its own positions."""
     times = torch.where(hit, t, 0.0)
-    path = geodesic if model.config.objective == "flow" else mix
-    noisy = path(to_sphere(z), sphere_noise(tuple(z.shape), generator, z.device), times)
+    noisy = PATHS[model.config.objective](to_sphere(z), sphere_noise(tuple(z.shape), generator, z.device), times)
     x = level.denoiser(torch.where(hit[:, None], noisy, z), times).x
     batch = len(segments.counts)
     longest = int((segments.start + segments.own.sum(dim=1)).max())

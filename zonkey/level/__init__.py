@@ -1,6 +1,7 @@
 """One level of the hierarchy, wired: splitter, compressor, denoiser, stitcher, and how they are trained."""
 
 from zonkey.level.module import Decoded, Level
-from zonkey.level.training import Below, LevelStep, Truth, level_step
+from zonkey.level.step import Below, LevelStep, level_step
+from zonkey.level.truth import Truth
 
 __all__ = ["Below", "Decoded", "Level", "LevelStep", "Truth", "level_step"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from zonkey.compressor import Compressor
 from zonkey.config import LevelConfig
 from zonkey.denoiser import Denoised, Denoiser
-from zonkey.existence import Segments, choose_begins, cut, force_begins, real_positions
+from zonkey.existence import Segments, choose_begins, cut, real_positions
 from zonkey.splitter import Splitter
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
@@ -57,14 +57,11 @@ class Level(nn.Module):
         lengths: Int[Tensor, " B"],
         generator: torch.Generator | None = None,
         capacity: int | None = None,
-        forced: Bool[Tensor, "B N"] | None = None,
     ) -> tuple[Float[Tensor, "B N"], Segments]:
-        """Begin logits and segments: sampled with a generator, deterministic without; ``forced`` begins are added."""
+        """Begin logits and segments: sampled with a generator, deterministic without."""
         real = real_positions(lengths, x.shape[1])
         logits = self.splitter(x, real)
         begins = choose_begins(logits.detach(), real, self.config.window, generator)
-        if forced is not None:
-            begins = force_begins(begins | forced, real, self.config.window)
         return logits, cut(logits, begins, lengths, self.config.window, capacity)
 
     def windows(self, x: Float[Tensor, "B N D"], segments: Segments) -> Float[Tensor, "S L D"]:

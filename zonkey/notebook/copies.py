@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from zonkey.notebook.files import folder_beside, write_beside
+from zonkey.files import folder_beside, write_beside
 from zonkey.notebook.plain import plain, without_outputs
 
 

@@ -20,7 +20,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager
 from traitlets import default
 
-from zonkey.notebook.files import write_beside
+from zonkey.files import write_beside
 from zonkey.notebook.parameters import NotebookError, check_parameters
 from zonkey.notebook.plain import plain
 

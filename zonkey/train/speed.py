@@ -33,12 +33,12 @@ class Speed:
 
 def reference_shape(model: ModelConfig, decompressor: str = "parallel") -> ModelConfig:
     """Two levels of widths 64 and 256: 3 compressor, 3 denoiser, 1 decompressor and 1 splitter layer, windows of
-    16, 4 vectors; objective and rates as in ``model``."""
+    16, 4 vectors, 5.6 units a segment below and 8 above; the rest as in ``model``."""
     levels = []
-    for width, heads, given in ((64, 4, model.levels[0]), (256, 4, model.levels[-1])):
+    for width, rate, given in ((64, 0.18, model.levels[0]), (256, 0.125, model.levels[-1])):
         shape = {
             "width": width,
-            "heads": heads,
+            "heads": 4,
             "window": 16,
             "vectors": 4,
             "compressor_layers": 3,
@@ -46,6 +46,7 @@ def reference_shape(model: ModelConfig, decompressor: str = "parallel") -> Model
             "decompressor_layers": 1,
             "splitter_layers": 1,
             "decompressor": decompressor,
+            "target_rate": rate,
         }
         levels.append(LevelConfig.model_validate(given.model_dump() | shape))
     return model.model_copy(update={"levels": tuple(levels)})

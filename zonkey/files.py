@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
-def write_beside(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, making its folder; an interrupted write leaves what was there before."""
+def write_beside(path: Path, content: str | Callable[[Path], Any]) -> None:
+    """Write text to ``path``, or let a function fill it; an interrupted write leaves what was there before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = _beside(path)
     try:
-        beside.write_text(text, encoding="utf-8")
+        if callable(content):
+            content(beside)
+        else:
+            beside.write_text(content, encoding="utf-8")
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -24,7 +27,8 @@ def write_beside(path: Path, text: str) -> None:
 def folder_beside(path: Path) -> Iterator[Path]:
     """An empty folder that replaces ``path`` when the block ends well, and is dropped when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = _beside(path)
+    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
         yield beside
@@ -32,3 +36,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
         beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")  # one name, so that the next write clears what a kill left

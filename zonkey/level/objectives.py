@@ -1,0 +1,131 @@
+"""What a level learns beside reconstruction, so that it can generate: the terms of both objectives.
+
+Shapes: S segments (slots), L window, D width, E = C x D, R rows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zonkey.config import LossConfig, ModelConfig
+from zonkey.denoiser import Denoised
+from zonkey.existence import Segments
+from zonkey.level.module import Level
+from zonkey.level.truth import Truth
+from zonkey.losses import best_interpolation, existence_loss, weighted_mean
+from zonkey.sphere import PATHS, geodesic, mix, renew, sphere_noise
+
+
+@dataclass(frozen=True)
+class Generative:
+    """Terms of one objective; None where they belong to the other, or wait."""
+
+    noisy_accuracy: Float[Tensor, ""]
+    dirty: Float[Tensor, ""] | None = None
+    latent: Float[Tensor, ""] | None = None
+    noisy: Float[Tensor, ""] | None = None
+
+
+def clean_pass(level: Level, config: ModelConfig, z: Float[Tensor, "R E"], generator: torch.Generator) -> Denoised:
+    """Denoise vectors with a little noise, so that near vectors give the same segment.
+
+    Noise levels are Beta(1, 3) with mean ``clean_noise`` (paper, clean pass: with the length of a sampling step).
+    """
+    beta = 1 - (1 - torch.rand(len(z), generator=generator, device=z.device)) ** (1 / 3)
+    t = (beta * 4 * level.config.clean_noise).clamp(max=1.0)
+    noise = sphere_noise(tuple(z.shape), generator, z.device)
+    return level.denoiser(PATHS[config.objective](z, noise, t), t)
+
+
+def generative_terms(
+    level: Level,
+    config: ModelConfig,
+    z: Float[Tensor, "S E"],
+    clean: Denoised,
+    segments: Segments,
+    truth: Truth,
+    weights: LossConfig,
+    generator: torch.Generator,
+) -> Generative:
+    """The objective's terms; ``clean`` is what the clean pass made of the same segments.
+
+    No gradient reaches ``z``: the easiest way to predict vectors from noise would be to make them all alike.
+    """
+    z = z.detach()
+    if config.objective == "flow" and (weights.latent or weights.noisy):
+        return _flow(level, config, z, segments, truth, weights, generator)
+    if config.objective == "ddmm" and weights.dirty:
+        return _ddmm(level, config, z, clean, segments, truth, generator)
+    return Generative(torch.zeros((), device=z.device))
+
+
+def _flow(
+    level: Level,
+    config: ModelConfig,
+    z: Float[Tensor, "S E"],
+    segments: Segments,
+    truth: Truth,
+    weights: LossConfig,
+    generator: torch.Generator,
+) -> Generative:
+    """Spherical flow matching: predict the clean vector and the segment from a vector at a uniform noise level.
+
+    ``self_condition`` of the rows see an earlier estimate.
+    """
+    count = len(z)
+    t = torch.rand(count, generator=generator, device=z.device)
+    z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
+    estimate = torch.zeros_like(z)
+    guessed = torch.randperm(count, generator=generator, device=z.device)[: int(config.flow.self_condition * count)]
+    if len(guessed):
+        with torch.no_grad():
+            first = level.denoiser(z_t[guessed], t[guessed]).latent
+        estimate = estimate.index_copy(0, guessed, first)
+    denoised = level.denoiser(z_t, t, estimate)
+    loss, correct = truth.loss(denoised.x, segments.index, segments.share, weights.regression)
+    error = (denoised.latent - z).square().mean(dim=-1)
+    return Generative(
+        noisy_accuracy=weighted_mean(correct, segments.share.detach()),
+        latent=weighted_mean(error, segments.valid.float()),
+        noisy=weighted_mean(loss * (1 - t[:, None]), segments.share)
+        + existence_loss(denoised.log_p, segments.p, segments.valid),
+    )
+
+
+def _ddmm(
+    level: Level,
+    config: ModelConfig,
+    z: Float[Tensor, "S E"],
+    clean: Denoised,
+    segments: Segments,
+    truth: Truth,
+    generator: torch.Generator,
+) -> Generative:
+    """Noisy and dirty pass (paper, "DDMM").
+
+    The noisy pass and both re-compressions run without gradient, as a sampler would (departs from the paper); the
+    dirty pass learns to go from there towards the truth, at least as far as its step is long.
+    """
+    count, device = len(z), z.device
+    high = torch.rand(count, generator=generator, device=device)
+    low = (high - 1 / config.ddmm.steps).clamp(min=0)
+    with torch.no_grad():
+        noise, fresh = (sphere_noise(tuple(z.shape), generator, device) for _ in range(2))
+        noisy = level.denoiser(mix(level.recompress(clean), noise, high), high)
+        again = renew(noise, fresh, config.ddmm.stochasticity)
+        dirty_z = mix(level.recompress(noisy), again, low)
+    dirty = level.denoiser(dirty_z, low)
+    true_x = level.windows(truth.x, segments).detach()
+    share = segments.share.detach()
+    least = (high - low) / high.clamp(min=1e-6)
+    with torch.no_grad():
+        part = best_interpolation(dirty.x, noisy.x, true_x, share, least)[:, None, None]
+        target = noisy.x + part * (true_x - noisy.x)
+    distance = (dirty.x - target).square().mean(dim=-1)
+    _, correct = truth.loss(dirty.x.detach(), segments.index, share, 0.0)
+    return Generative(
+        noisy_accuracy=weighted_mean(correct, share),
+        dirty=weighted_mean(distance, segments.share) + existence_loss(dirty.log_p, segments.p, segments.valid),
+    )
