@@ -33,5 +33,5 @@ class Compressor(nn.Module):
         x = x + self.places
         learned = self.vectors.expand(len(x), -1, -1)
         bias = existence_bias(*with_prompt(log_p, mask, count))
-        out = self.encoder(torch.cat([learned.to(x.dtype), x], dim=1), bias)[:, :count]
+        out = self.encoder(torch.cat([learned.to(x.dtype), x], dim=1), bias, keep=slice(count))
         return to_sphere((out - learned).flatten(1))

@@ -77,6 +77,7 @@ class LevelConfig(_Frozen):
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
+    generative_rows: Fraction  # of the segments that also pass with noise in a training step (latent, noisy, dirty)
     capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
 
     @model_validator(mode="after")

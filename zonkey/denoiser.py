@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
@@ -37,10 +37,10 @@ class Denoised:
         """Predicted log existence before the encoder."""
         return survival(logsigmoid(-self.draft_begin))
 
-    def first(self, count: int) -> "Denoised":
-        """The first ``count`` segments."""
-        latent = None if self.latent is None else self.latent[:count]
-        return Denoised(self.x[:count], self.begin[:count], self.draft_begin[:count], latent)
+    def take(self, rows: slice | Int[Tensor, " T"]) -> "Denoised":
+        """Some of the segments."""
+        latent = None if self.latent is None else self.latent[rows]
+        return Denoised(self.x[rows], self.begin[rows], self.draft_begin[rows], latent)
 
 
 class Denoiser(nn.Module):
@@ -78,18 +78,20 @@ class Denoiser(nn.Module):
         log_p = survival(logsigmoid(-draft_begin))
         real = torch.ones_like(log_p, dtype=torch.bool)
         size = prompt.shape[1]
-        out = self.encoder(
-            torch.cat([prompt, draft.to(prompt.dtype)], dim=1), existence_bias(*with_prompt(log_p, real, size))
-        )
-        vectors = out[:, size:]
-        latent = None if self.latent is None else self.latent(out[:, 1:size]).flatten(1).float()
+        bias = existence_bias(*with_prompt(log_p, real, size))
+        out = self.encoder(torch.cat([prompt, draft.to(prompt.dtype)], dim=1), bias, keep=slice(1, None))
+        vectors = out[:, self.vectors :]
+        latent = None
+        if self.latent is not None:
+            part = t[:, None] * (math.pi / 2)  # of the way to noise: the network adds what the noise hides
+            latent = part.cos() * z + part.sin() * self.latent(out[:, : self.vectors]).flatten(1).float()
         return Denoised(to_sphere(vectors), self._begin(vectors), draft_begin, latent)
 
     def _decompress(self, prompt: Float[Tensor, "S P D"]) -> Float[Tensor, "S L D"]:
         if self.queries is None:
             return self.decompressor.unroll(prompt, self.window)
         queries = self.queries.expand(len(prompt), -1, -1).to(prompt.dtype)
-        return self.decompressor(torch.cat([prompt, queries], dim=1))[:, prompt.shape[1] :]
+        return self.decompressor(torch.cat([prompt, queries], dim=1), keep=slice(prompt.shape[1], None))
 
     def _begin(self, vectors: Float[Tensor, "S L D"]) -> Float[Tensor, "S L"]:
         return (self.begin(vectors)[..., 0] + self.begin_bias).float()

@@ -4,7 +4,7 @@ Shapes: B documents, N positions, S segments, L window length, M segments kept p
 Everything is computed in log space, so that begins near 0 and near 1 keep their gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -31,6 +31,11 @@ class Segments:
     def p(self) -> Float[Tensor, "S L"]:
         """Existence, 0 exactly at positions that are not real."""
         return self.log_p.exp() * self.mask
+
+    def take(self, slots: Int[Tensor, " T"]) -> "Segments":
+        """Some of the segments."""
+        each = {f.name: getattr(self, f.name)[slots] for f in fields(self) if f.name != "counts"}
+        return Segments(**each, counts=self.counts)
 
 
 def real_positions(lengths: Int[Tensor, " B"], positions: int) -> Bool[Tensor, "B N"]:

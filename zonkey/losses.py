@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from zonkey.config import LossConfig
 
-COS_LIMIT = 1 - 1e-4  # largest |cos| a logit is computed from
+COS_LIMIT = 1 - 1e-4  # times every cosine, so that its logit is finite
 SAME = 0.9  # cosine above which two vectors count as the same unit
 
 
@@ -62,18 +62,22 @@ class LevelMetrics:
 
 
 def cosine_logits(cos: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """2 atanh(cos): the logit of a candidate at this cosine (paper, reconstruction loss)."""
-    return 2 * torch.atanh(cos.clamp(-COS_LIMIT, COS_LIMIT))
+    """2 atanh(cos): the logit of a candidate at this cosine (paper, reconstruction loss), finite at 1."""
+    return 2 * torch.atanh(COS_LIMIT * cos)
 
 
 def codebook_loss(
     x: Float[Tensor, "R D"], codebook: Float[Tensor, "V D"], ids: Int[Tensor, " R"]
 ) -> tuple[Float[Tensor, " R"], Bool[Tensor, " R"]]:
-    """Level 0: cross-entropy against all entries; also whether the likeliest is the truth."""
+    """Level 0: cross-entropy against all entries; also whether the likeliest is the truth.
+
+    exp(2 atanh c) is 2 / (1 - c) - 1, so the sum over entries needs no exponential.
+    """
     with torch.autocast(x.device.type, enabled=False):
-        cos = normalize(x.float(), dim=-1) @ normalize(codebook.float(), dim=-1).T
-    logits = cosine_logits(cos)
-    return cross_entropy(logits, ids, reduction="none"), logits.argmax(dim=-1) == ids
+        cos = COS_LIMIT * normalize(x.float(), dim=-1) @ normalize(codebook.float(), dim=-1).T
+        total = 2 * (1 - cos).reciprocal().sum(dim=-1) - len(codebook)
+        truth = 2 * torch.atanh(cos.gather(1, ids[:, None])[:, 0])
+    return total.log() - truth, cos.argmax(dim=-1) == ids
 
 
 def contrastive_loss(
@@ -88,12 +92,12 @@ def contrastive_loss(
     x, truth, candidates = (normalize(v.float(), dim=-1) for v in (x, truth, candidates))
     with torch.autocast(x.device.type, enabled=False):
         cos = (x * truth).sum(dim=-1)
-        positive = cosine_logits(cos)[:, None]
-        negative = cosine_logits(x @ candidates.T)
+        other = COS_LIMIT * x @ candidates.T
         same = truth.detach() @ candidates.detach().T > SAME
-    negative = torch.where(same, -torch.inf, negative)
-    loss = torch.cat([positive, negative], dim=-1).logsumexp(dim=-1) - positive[:, 0]
-    return loss, positive[:, 0] > negative.amax(dim=-1), 1 - cos
+    positive = cosine_logits(cos)
+    rival = (2 * (1 - other).reciprocal() - 1).masked_fill(same, 0.0).sum(dim=-1)
+    wins = COS_LIMIT * cos > other.masked_fill(same, -1.0).amax(dim=-1)
+    return (rival + positive.exp()).log() - positive, wins, 1 - cos
 
 
 def existence_loss(

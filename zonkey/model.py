@@ -120,14 +120,15 @@ class Zonkey(
             if index + 1 < len(self.levels):
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
-                truth = Truth(x, lengths, negatives=self._negatives(lengths, x.shape[1], weights, generator))
+                negatives = self._negatives(lengths, x.shape[1], weights, generator)
+                truth = Truth(x, lengths, self.levels[index + 1].worth, negatives=negatives)
         loss = torch.stack([step.losses.total(weights) for step in steps if step is not None]).sum()
         return ModelStep(loss, tuple(step and step.detached() for step in steps))
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)
         ids = tokens.clamp(max=BYTES - 1)
-        return Truth(embedding(ids, codebook), lengths, ids, codebook)
+        return Truth(embedding(ids, codebook), lengths, self.levels[0].worth, ids, codebook)
 
     def _negatives(
         self, lengths: Int[Tensor, " B"], positions: int, weights: LossConfig, generator: torch.Generator

@@ -23,7 +23,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * width, width, bias=False)
 
     def forward(self, x: Float[Tensor, "*S D"]) -> Float[Tensor, "*S D"]:
-        return self.down(relu(self.up(x)))
+        return self.down(relu(self.up(x), inplace=True))
 
 
 class Block(nn.Module):
@@ -35,8 +35,17 @@ class Block(nn.Module):
         self.attention = attention
         self.mlp = MLP(width)
 
-    def forward(self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."]) -> Float[Tensor, "S Q D"]:
-        x = x + self.attention(self.norms[0](x), bias)
+    def forward(
+        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None
+    ) -> Float[Tensor, "S ... D"]:
+        """All positions, or those to ``keep``, which still attend to all."""
+        normed = self.norms[0](x)
+        if keep is None:
+            x = x + self.attention(normed, bias)
+        else:
+            at = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
+            attention = cast(Attention, self.attention)
+            x = x[:, keep] + attention(normed[:, keep], bias[..., keep, :], normed, (at[keep], at))
         return x + self.mlp(self.norms[1](x))
 
     def extend(self, x: Float[Tensor, "S Q D"], seen: Seen | None) -> tuple[Float[Tensor, "S Q D"], Seen]:
@@ -47,18 +56,20 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Blocks that share one bias, then a norm."""
+    """Blocks that share one bias, then a norm. The last computes only the positions to ``keep``."""
 
     def __init__(self, width: int, heads: int, layers: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList([Block(width, Attention(width, heads)) for _ in range(layers)])
         self.norm = nn.LayerNorm(width, bias=False)
 
-    def forward(self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."]) -> Float[Tensor, "S Q D"]:
+    def forward(
+        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None
+    ) -> Float[Tensor, "S ... D"]:
         x = lower_precision(x)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, bias)
-        return self.norm(x)
+        return self.norm(self.blocks[-1](x, bias, keep))
 
 
 class CausalDecoder(nn.Module):
@@ -68,8 +79,9 @@ class CausalDecoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(width, heads, layers)
 
-    def forward(self, x: Float[Tensor, "S Q D"]) -> Float[Tensor, "S Q D"]:
-        return self.encoder(x, causal_bias(x.shape[1], x.device))
+    def forward(self, x: Float[Tensor, "S Q D"], keep: slice | None = None) -> Float[Tensor, "S ... D"]:
+        """One pass; only the positions to ``keep`` are returned."""
+        return self.encoder(x, causal_bias(x.shape[1], x.device), keep)
 
     def unroll(self, prompt: Float[Tensor, "S Q D"], steps: int) -> Float[Tensor, "S L D"]:
         """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all."""

@@ -93,10 +93,11 @@ def _flow(
             watch(t, z)
         times = torch.full((len(z),), t, device=z.device)
         denoised = level.denoiser(z, times, estimate)
-        estimate = level.recompress(denoised) if t < config.recompress_below else to_sphere(denoised.latent)
+        # Not on the sphere: a short estimate is an unsure one, which is what the next prediction saw in training.
+        estimate = level.recompress(denoised) if t < config.recompress_below else denoised.latent
         onward = geodesic(z, estimate, 1 - torch.full_like(times, following) / times)
         fresh = geodesic(estimate, sphere_noise(tuple(z.shape), generator, z.device), times - 1 / steps)
-        z = renew(onward, fresh, config.stochasticity) if step + 1 < steps else estimate
+        z = renew(onward, fresh, config.stochasticity) if step + 1 < steps else to_sphere(estimate)
     return z
 
 

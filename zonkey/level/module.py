@@ -17,6 +17,7 @@ from zonkey.existence import Segments, choose_begins, cut, real_positions
 from zonkey.splitter import Splitter
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
+WORTH = 1.15  # room for segments that are shorter than their target
 Length = Literal["expected", "sampled"]
 
 
@@ -50,6 +51,11 @@ class Level(nn.Module):
         """Segments kept of one document in training."""
         rate = max(self.config.target_rate * self.config.capacity, 1 / self.config.window)
         return min(positions, int(positions * rate) + 2)
+
+    @property
+    def worth(self) -> float:
+        """Share of the positions of windows that are a segment's own, with some room."""
+        return min(1.0, WORTH / (self.config.target_rate * self.config.window))
 
     def split(
         self,

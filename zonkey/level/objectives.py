@@ -49,16 +49,19 @@ def generative_terms(
     weights: LossConfig,
     generator: torch.Generator,
 ) -> Generative:
-    """The objective's terms; ``clean`` is what the clean pass made of the same segments.
+    """The objective's terms on ``generative_rows`` of the segments; ``clean`` is what the clean pass made of all.
 
     No gradient reaches ``z``: the easiest way to predict vectors from noise would be to make them all alike.
     """
-    z = z.detach()
-    if config.objective == "flow" and (weights.latent or weights.noisy):
+    flow = config.objective == "flow"
+    if not (weights.latent or weights.noisy if flow else weights.dirty):
+        return Generative(torch.zeros((), device=z.device))
+    rows = max(round(level.config.generative_rows * len(z)), 1)
+    slots = torch.randperm(len(z), generator=generator, device=z.device)[:rows]
+    z, segments = z[slots].detach(), segments.take(slots)
+    if flow:
         return _flow(level, config, z, segments, truth, weights, generator)
-    if config.objective == "ddmm" and weights.dirty:
-        return _ddmm(level, config, z, clean, segments, truth, generator)
-    return Generative(torch.zeros((), device=z.device))
+    return _ddmm(level, config, z, clean.take(slots), segments, truth, generator)
 
 
 def _flow(

@@ -24,7 +24,7 @@ from zonkey.level.objectives import clean_pass, generative_terms
 from zonkey.level.truth import Truth
 from zonkey.losses import LevelLosses, LevelMetrics, existence_loss, offset_loss, spread_loss, weighted_mean
 
-THROUGH = 4  # vectors of a segment that are decoded through the level below, on average
+THROUGH = 0.5  # of the vectors of a level are decoded through the level below
 UNLIKELY = 1e-9  # so that sampling without weight is defined; what it draws counts for nothing
 MASK_RATE = 0.2  # of a masked row's vectors (paper): 80% mask vector, 10% another vector, 10% kept
 
@@ -85,7 +85,7 @@ def level_step(
     share = segments.share[rows.slot]
     loss, correct = truth.loss(denoised.x, segments.index[rows.slot], share, weights.regression)
     count = len(segments.start)
-    clean, z = denoised.first(count), z[:count]
+    clean, z = denoised.take(slice(count)), z[:count]
     generative = generative_terms(level, config, z, clean, segments, truth, weights, generator)
     position, sequence, offset_error = _stitch(level, clean, segments, truth, weights, generator)
     masked = weighted_mean(loss, share * rows.masked)
@@ -176,9 +176,9 @@ def _through(
     """Decode some of the denoised vectors through the level below: its reconstruction loss reaches this level."""
     if below is None or not weights.through:
         return None
-    count = len(segments.start)
     weight = (segments.share * segments.own).detach().flatten() + UNLIKELY
-    chosen = torch.multinomial(weight, THROUGH * count, replacement=True, generator=generator)
+    rows = min(max(int(THROUGH * below.slot.numel()), 1), len(weight))
+    chosen = torch.multinomial(weight, rows, generator=generator)
     position = segments.index.flatten()[chosen]
     slot = below.slot.flatten()[position]
     vectors = clean.x.flatten(0, 1)[chosen]

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from zonkey.losses import codebook_loss, contrastive_loss
 
-WORTH = 0.5  # of the positions of windows get a reconstruction loss: the heaviest
-
 
 @dataclass(frozen=True)
 class Truth:
@@ -20,6 +18,7 @@ class Truth:
 
     x: Float[Tensor, "B N D"]
     lengths: Int[Tensor, " B"]
+    worth: float  # of the positions of windows get a loss: the heaviest
     ids: Int[Tensor, "B N"] | None = None
     codebook: Float[Tensor, "V D"] | None = None
     negatives: Int[Tensor, " K"] | None = None  # flat positions
@@ -33,11 +32,11 @@ class Truth:
     ) -> tuple[Float[Tensor, "R L"], Float[Tensor, "R L"]]:
         """Loss and correctness (0 or 1) of the positions of decoded windows.
 
-        Windows overlap, so most positions carry almost no weight. Only the WORTH heaviest fraction is computed,
+        Windows overlap, so most positions carry almost no weight. Only the heaviest fraction ``worth`` is computed,
         the rest is 0: a fixed capacity that holds practically all of the weight.
         """
         shape = index.shape
-        chosen = weight.detach().flatten().topk(max(int(index.numel() * WORTH), 1)).indices
+        chosen = weight.detach().flatten().topk(max(int(index.numel() * self.worth), 1)).indices
         x, at = x.flatten(0, 1).index_select(0, chosen), index.flatten()[chosen]
         if self.ids is not None and self.codebook is not None:
             loss, correct = codebook_loss(x, self.codebook, self.ids.flatten()[at])

@@ -33,9 +33,9 @@ class Speed:
 
 def reference_shape(model: ModelConfig, decompressor: str = "parallel") -> ModelConfig:
     """Two levels of widths 64 and 256: 3 compressor, 3 denoiser, 1 decompressor and 1 splitter layer, windows of
-    16, 4 vectors, 5.6 units a segment below and 8 above; the rest as in ``model``."""
+    16, 4 vectors, 5.6 units a segment below and 8 above, of which a fifth below and half above also pass with noise."""
     levels = []
-    for width, rate, given in ((64, 0.18, model.levels[0]), (256, 0.125, model.levels[-1])):
+    for width, rate, rows, given in ((64, 0.18, 0.2, model.levels[0]), (256, 0.125, 0.5, model.levels[-1])):
         shape = {
             "width": width,
             "heads": 4,
@@ -47,6 +47,8 @@ def reference_shape(model: ModelConfig, decompressor: str = "parallel") -> Model
             "splitter_layers": 1,
             "decompressor": decompressor,
             "target_rate": rate,
+            "capacity": 1.1,
+            "generative_rows": rows,
         }
         levels.append(LevelConfig.model_validate(given.model_dump() | shape))
     return model.model_copy(update={"levels": tuple(levels)})
