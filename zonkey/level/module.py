@@ -17,7 +17,7 @@ from zonkey.existence import Segments, choose_begins, cut, real_positions
 from zonkey.splitter import Splitter
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
-WORTH = 1.15  # room for segments that are shorter than their target
+WORTH = 1.5  # room for segments shorter than their target, and for undecided ones
 Length = Literal["expected", "sampled"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from zonkey.train.stages import finetune, train_level
 
 def main(arguments: list[str]) -> None:
     """Arguments: parameters as JSON, level or None, corpus, source model or None, output, runs."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    first = os.environ.get("RANK", "0") == "0"  # all ranks would log the same
+    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
     params, only, corpus, source, out, runs = arguments
     config = parse(Config, json.loads(Path(params).read_text(encoding="utf-8")), params)
     below = None if source == "None" else Path(source)
