@@ -65,9 +65,7 @@ def losses(**weights: Any) -> LossConfig:
 
 def only_losses(*names: str) -> LossConfig:
     """No loss term but these, of weight 1."""
-    terms = {name for name, weight in raw()["losses"].items() if isinstance(weight, float)} - {
-        "masked_rows",
-    }
+    terms = {name for name, weight in raw()["losses"].items() if isinstance(weight, float)} - {"masked_rows"}
     return losses(**dict.fromkeys(terms, 0.0) | dict.fromkeys(names, 1.0))
 
 
