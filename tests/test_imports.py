@@ -12,7 +12,7 @@ import pytest
 from tests.imports import PACKAGE, graph, imported, modules
 
 LAYERS = (
-    ("config", "files", "runtime", "sphere", "existence"),
+    ("config", "files", "runtime", "sphere", "existence", "variants"),
     ("attention",),
     ("transformer",),
     ("splitter", "compressor", "denoiser", "stitcher", "losses"),

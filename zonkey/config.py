@@ -74,6 +74,7 @@ class LevelConfig(_Frozen):
     splitter_layers: Positive
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
+    splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
@@ -142,6 +143,7 @@ class ModelConfig(_Frozen):
     """Everything a saved model needs to be built again."""
 
     objective: Literal["flow", "ddmm"]
+    existence: Literal["soft", "hard"]  # hard: 0 or 1, by the begins drawn; attention sends them no gradient
     max_text_bytes: Positive
     levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, strict=False)]
     flow: FlowConfig
@@ -222,6 +224,28 @@ class EvaluateConfig(_Frozen):
     seed: Count
 
 
+class VariantConfig(_Frozen):
+    """One model of the ablations: what differs from the reference."""
+
+    title: str
+    changes: dict[str, Any]  # dotted names of parameters (lists by index) to values
+
+
+class AblationsConfig(_Frozen):
+    """Small models that differ in one thing each and share a budget: bytes of text seen in training."""
+
+    levels: Positive  # how many a variant has; above those of ``model`` the top one is repeated
+    steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of training, by level
+    finetune: Count  # steps end to end; 0 leaves them out
+    variants: dict[Annotated[str, Field(pattern=r"^\w+$")], VariantConfig]
+
+    @model_validator(mode="after")
+    def _check(self) -> AblationsConfig:
+        if len(self.steps) < self.levels:
+            raise ValueError(f"steps has {len(self.steps)} entries for {self.levels} levels; give one for each")
+        return self
+
+
 class PipelineConfig(_Frozen):
     """What the stages of ``dvc.yaml`` build on; follows from the source and the levels (``zonkey profile``)."""
 
@@ -258,6 +282,8 @@ class Config(_Frozen):
     runtime: RuntimeConfig
     sample: SampleConfig
     evaluate: EvaluateConfig
+    seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
+    ablations: AblationsConfig
     pipeline: PipelineConfig
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 
 from zonkey.attention import existence_bias, with_prompt
 from zonkey.config import LevelConfig
-from zonkey.existence import survival
+from zonkey.existence import hardened, survival
 from zonkey.sphere import to_sphere
 from zonkey.transformer import CausalDecoder, Encoder
 
@@ -48,11 +48,12 @@ class Denoiser(nn.Module):
 
     ``decompressor: sequential`` unrolls one vector at a time (paper); ``parallel`` puts L learned queries behind
     the prompt and takes one causal pass (departs from the paper: faster, see docs/experiments.md). ``latent_head``
-    adds the prediction of the clean vector that the flow objective needs.
+    adds the prediction of the clean vector that the flow objective needs. ``hard`` rounds the draft's existence.
     """
 
-    def __init__(self, config: LevelConfig, latent_head: bool) -> None:
+    def __init__(self, config: LevelConfig, latent_head: bool, hard: bool = False) -> None:
         super().__init__()
+        self.hard = hard
         width, self.window, self.vectors = config.width, config.window, config.vectors
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.decompressor = CausalDecoder(width, config.heads, config.decompressor_layers)
@@ -76,6 +77,7 @@ class Denoiser(nn.Module):
         draft = self._decompress(prompt)
         draft_begin = self._begin(draft)
         log_p = survival(logsigmoid(-draft_begin))
+        log_p = hardened(log_p) if self.hard else log_p
         real = torch.ones_like(log_p, dtype=torch.bool)
         size = prompt.shape[1]
         bias = existence_bias(*with_prompt(log_p, real, size))

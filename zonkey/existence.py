@@ -4,12 +4,15 @@ Shapes: B documents, N positions, S segments, L window length, M segments kept p
 Everything is computed in log space, so that begins near 0 and near 1 keep their gradient.
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
+
+NEVER = -1e9  # log existence of what does not exist; finite, so that differences are no NaN
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,12 @@ def cut(
     lengths: Int[Tensor, " B"],
     window: int,
     capacity: int | None,
+    hard: bool = False,
 ) -> Segments:
-    """Lay a window at every begin. At most ``capacity`` segments are kept (all of them if None)."""
+    """Lay a window at every begin. At most ``capacity`` segments are kept (all of them if None).
+
+    ``hard``: a window exists up to the next begin and not behind it, and the begins get no gradient.
+    """
     batch, positions = begins.shape
     flat = begins.flatten()
     if capacity is None:
@@ -87,9 +94,12 @@ def cut(
     position = start[:, None] + step
     mask = (position < lengths[document][:, None]) & valid[:, None]
     index = torch.where(mask, document[:, None] * positions + position, 0)
-    keep = logsigmoid(-logits.float()).flatten()[index]
-    log_p = survival(torch.where(mask, keep, 0.0))
     own = (number.flatten()[index] == (rank + 1)[:, None]) & mask
+    if hard:
+        log_p = torch.where(own, 0.0, NEVER)
+    else:
+        keep = logsigmoid(-logits.float()).flatten()[index]
+        log_p = survival(torch.where(mask, keep, 0.0))
     return Segments(
         document,
         start,
@@ -98,7 +108,7 @@ def cut(
         index,
         mask,
         log_p,
-        shares(log_p, mask, index, batch * positions),
+        shares(log_p, own if hard else mask, index, batch * positions),
         own,
         begins.sum(dim=1),
     )
@@ -107,6 +117,11 @@ def cut(
 def survival(log_keep: Float[Tensor, "S L"]) -> Float[Tensor, "S L"]:
     """log p_k = sum of log(1 - b_j) over 1 <= j <= k; the first position exists with certainty."""
     return torch.cat([torch.zeros_like(log_keep[:, :1]), log_keep[:, 1:].cumsum(dim=1)], dim=1)
+
+
+def hardened(log_p: Float[Tensor, "S L"]) -> Float[Tensor, "S L"]:
+    """Existence rounded to 0 or 1, without gradient."""
+    return torch.where(log_p.detach() >= -math.log(2), 0.0, NEVER)
 
 
 def shares(

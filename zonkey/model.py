@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from zonkey.level import Below, Level, LevelStep, Truth, level_step
 from zonkey.level.module import Length
 from zonkey.runtime import generator as seeded
 from zonkey.sphere import PATHS, sphere_noise, to_sphere
+from zonkey.splitter import marks_of, rise
 from zonkey.transformer import initialise
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ class Zonkey(
         super().__init__()
         self.config = config
         self.codebook = nn.Parameter(0.1 * torch.randn(BYTES, config.levels[0].width))
-        levels = [Level(level, config.objective == "flow") for level in config.levels]
+        flow, hard = config.objective == "flow", config.existence == "hard"
+        levels = [Level(level, flow, hard) for level in config.levels]
         self.levels = cast(Sequence[Level], nn.ModuleList(levels))
         initialise(self)
 
@@ -114,21 +116,27 @@ class Zonkey(
             else:
                 with torch.no_grad():
                     capacity = level.capacity(batch, positions)
-                    _, segments = level.split(truth.x, truth.lengths, capacity=capacity)
+                    _, segments = level.split(truth.x, truth.lengths, capacity=capacity, marks=truth.marks)
                     z = level.compress(truth.x, segments)
                 steps.append(None)
             if index + 1 < len(self.levels):
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
                 negatives = self._negatives(lengths, x.shape[1], weights, generator)
-                truth = Truth(x, lengths, self.levels[index + 1].worth, negatives=negatives)
+                marks = rise(truth.marks, segments, slot)
+                truth = Truth(x, lengths, self.levels[index + 1].worth, negatives=negatives, marks=marks)
         loss = torch.stack([step.losses.total(weights) for step in steps if step is not None]).sum()
         return ModelStep(loss, tuple(step and step.detached() for step in steps))
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)
         ids = tokens.clamp(max=BYTES - 1)
-        return Truth(embedding(ids, codebook), lengths, self.levels[0].worth, ids, codebook)
+        marks = self._marks(ids, lengths)
+        return Truth(embedding(ids, codebook), lengths, self.levels[0].worth, ids, codebook, marks=marks)
+
+    def _marks(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Bool[Tensor, "K B N"] | None:
+        spaces = any(level.splitting == "spaces" for level in self.config.levels)
+        return marks_of(tokens, lengths) if spaces else None
 
     def _negatives(
         self, lengths: Int[Tensor, " B"], positions: int, weights: LossConfig, generator: torch.Generator
@@ -151,11 +159,25 @@ class Zonkey(
             ValueError: no such level, no text, or a text shorter than 2 bytes or longer than the model's limit.
         """
         level = self.check_level(level)
-        x, lengths = self.embed(texts)
-        for part in self.levels[: level + 1]:
-            _, segments = part.split(x, lengths)
-            x, lengths, _ = to_documents(part.compress(x, segments), segments, int(segments.counts.max()))
+        x, lengths, _ = self.inputs(texts, level + 1)
         return Latents(level, x, lengths)
+
+    @torch.no_grad()
+    def inputs(
+        self, texts: list[str], level: int
+    ) -> tuple[Float[Tensor, "B N D"], Int[Tensor, " B"], Bool[Tensor, "K B N"] | None]:
+        """What ``level`` cuts: byte vectors at level 0, compressed segments of the level below above; their number,
+        and the text's marks where a level splits at spaces.
+
+        Raises:
+            ValueError: as :meth:`encode`.
+        """
+        x, lengths, marks = self._enter(texts)
+        for part in self.levels[:level]:
+            _, segments = part.split(x, lengths, marks=marks)
+            x, lengths, slot = to_documents(part.compress(x, segments), segments, int(segments.counts.max()))
+            marks = rise(marks, segments, slot)
+        return x, lengths, marks
 
     @torch.no_grad()
     def segment(self, text: str) -> Segmentation:
@@ -164,24 +186,31 @@ class Zonkey(
         Raises:
             ValueError: the text is shorter than 2 bytes or longer than the model's limit.
         """
-        x, lengths = self.embed([text])
+        x, lengths, marks = self._enter([text])
         offsets = torch.arange(x.shape[1], device=x.device)
         found = []
         for level in self.levels:
-            logits, segments = level.split(x, lengths)
+            logits, segments = level.split(x, lengths, marks=marks)
             probability = logits[0].sigmoid().tolist()
             probability[0] = 1.0
             starts = offsets[segments.start]
             found.append(LevelSegmentation(tuple(starts.tolist()), tuple(probability), tuple(offsets.tolist())))
-            x, lengths, _ = to_documents(level.compress(x, segments), segments, int(segments.counts.max()))
+            x, lengths, slot = to_documents(level.compress(x, segments), segments, int(segments.counts.max()))
+            marks = rise(marks, segments, slot)
             offsets = starts
         return Segmentation(text, tuple(found))
 
     def embed(self, texts: list[str]) -> tuple[Float[Tensor, "B N D"], Int[Tensor, " B"]]:
         """Byte vectors of texts, zeros after the end, and lengths."""
+        x, lengths, _ = self._enter(texts)
+        return x, lengths
+
+    def _enter(
+        self, texts: list[str]
+    ) -> tuple[Float[Tensor, "B N D"], Int[Tensor, " B"], Bool[Tensor, "K B N"] | None]:
         tokens, lengths = to_tokens(texts, self.config.max_text_bytes)
         tokens, lengths = tokens.to(self.device), lengths.to(self.device)
-        return embedding(tokens, to_sphere(self.codebook)), lengths
+        return embedding(tokens, to_sphere(self.codebook)), lengths, self._marks(tokens, lengths)
 
     # --- text down --------------------------------------------------------------------------------------------
 

@@ -1,19 +1,24 @@
 """Segment Splitter: the begin logit of every position (paper, section of that name).
 
-Shapes: B documents, N positions, D width.
+Shapes: B documents, N positions, D width, K kinds of mark, M segments of a document.
 """
 
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from zonkey.attention import LocalAttention, local_bias
 from zonkey.config import LevelConfig
+from zonkey.existence import Segments, real_positions
 from zonkey.transformer import Block
 
 KERNELS = (3, 5, 7, 9)
+CERTAIN = 30.0  # size of the logit of a begin that is not learned
+SPACES = b" \t\r\n"
+STOPS = b".!?"
+CLOSING = b"\"')]"
 
 
 class Splitter(nn.Module):
@@ -44,3 +49,52 @@ class Splitter(nn.Module):
         signal = x.transpose(1, 2)
         found = torch.cat([convolve(signal) for convolve in self.convolutions], dim=1).relu().transpose(1, 2)
         return (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()
+
+
+def fixed_logits(
+    config: LevelConfig, real: Bool[Tensor, "B N"], marks: Bool[Tensor, "K B N"] | None
+) -> Float[Tensor, "B N"]:
+    """Certain begins that are not learned: every 1 / target_rate positions (that is no whole number: now one more,
+    now one less), or at the first kind of ``marks``.
+
+    Raises:
+        ValueError: it splits at spaces, and there are no marks.
+    """
+    if config.splitting == "stride":
+        number = (torch.arange(real.shape[1], device=real.device, dtype=torch.float64) * config.target_rate).floor()
+        begins = (number.diff(prepend=number[:1] - 1) > 0).expand_as(real)
+    elif marks is None:
+        raise ValueError("splitting is 'spaces', which needs the whole text; for texts with gaps use 'learned'")
+    else:
+        begins = marks[0]
+    return torch.where(begins & real, CERTAIN, -CERTAIN)
+
+
+def marks_of(tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Bool[Tensor, "3 B N"]:
+    """Where the oracle cuts: runs of white space begin; those after a sentence's end or with a new line; those with
+    a new line. One kind for each level, the last for all above."""
+    real = real_positions(lengths, tokens.shape[1])
+    space = _among(tokens, SPACES) & real
+    run = space & ~_before(space)
+    closed = _among(tokens, STOPS)
+    closed = closed | (_among(tokens, CLOSING) & _before(closed))
+    line = run & (tokens == ord("\n"))
+    return torch.stack([run, run & _before(closed) | line, line])
+
+
+def rise(
+    marks: Bool[Tensor, "K B N"] | None, segments: Segments, slot: Int[Tensor, "B M"]
+) -> Bool[Tensor, "J B M"] | None:
+    """The marks of the level above: of the positions where its positions begin, from the next kind on."""
+    if marks is None:
+        return None
+    return marks[min(1, len(marks) - 1) :].flatten(1)[:, segments.index[:, 0]][:, slot]
+
+
+def _among(tokens: Int[Tensor, "B N"], values: bytes) -> Bool[Tensor, "B N"]:
+    return torch.isin(tokens, torch.tensor(list(values), device=tokens.device))
+
+
+def _before(flags: Bool[Tensor, "B N"]) -> Bool[Tensor, "B N"]:
+    """Of every position, the flag of the one before it."""
+    return nn.functional.pad(flags[:, :-1], (1, 0))

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid, normalize, pad
 
 from zonkey.attention import Attention, cross_bias
 from zonkey.config import LevelConfig
-from zonkey.existence import survival
+from zonkey.existence import hardened, survival
 from zonkey.sphere import to_sphere
 
 HEAD = 2  # first vectors of the successor that are compared
@@ -40,11 +40,13 @@ class Stitcher(nn.Module):
     """Infers the offset of the next segment from existence and from matching vectors, then refines the overlap.
 
     P(offset n) is proportional to (p_{n-1} - p_n) exp(match_n): the existence lost at n, adjusted by how well the
-    first vectors of the successor match those of the segment at n, as far as these exist.
+    first vectors of the successor match those of the segment at n, as far as these exist. ``hard`` rounds the
+    successor's existence where it is attended to.
     """
 
-    def __init__(self, config: LevelConfig) -> None:
+    def __init__(self, config: LevelConfig, hard: bool = False) -> None:
         super().__init__()
+        self.hard = hard
         self.here = nn.Linear(config.width, config.width // 2, bias=False)
         self.there = nn.Linear(config.width, config.width // 2, bias=False)
         self.scale = nn.Parameter(torch.zeros(HEAD))
@@ -65,6 +67,7 @@ class Stitcher(nn.Module):
         length = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
         there = stitched.expected[:, None] + length
         next_log_p = survival(logsigmoid(-next_begin))
+        next_log_p = hardened(next_log_p) if self.hard else next_log_p
         bias = cross_bias(next_log_p, torch.ones_like(next_log_p, dtype=torch.bool))
         seen = self.cross(self.norms[0](x), bias, self.norms[1](next_x), (length.expand_as(there), there))
         return Stitched(log_offset, to_sphere(x + seen))

@@ -15,6 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from zonkey.config import Config, ConfigError, PipelineConfig, parse, read_mapping
 from zonkey.files import write_beside
+from zonkey.variants import place
 
 WIDTH = 80  # where DVC breaks lines
 # What the stages of one level write, by its number; DVC has it cached, so that removing it loses nothing.
@@ -47,7 +48,11 @@ def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> 
         merge(document, _load(path))
     document["profile"] = name
     for key, value in extra.items():
-        merge(document, _nested(key, value))
+        holder, last = place(document, key)
+        if isinstance(holder, Mapping):
+            merge(cast(CommentedMap, holder), {str(last): value})
+        else:
+            holder[last] = value
     return _write(document, params)
 
 
@@ -102,11 +107,6 @@ def _remove_levels_from(count: int, root: Path) -> None:
         for level in range(count, count + 8):
             path = root / pattern.format(level)
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _nested(key: str, value: Any) -> dict[str, Any]:
-    head, _, rest = key.partition(".")
-    return {head: _nested(rest, value) if rest else value}
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

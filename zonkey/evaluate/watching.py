@@ -42,9 +42,8 @@ def existence_profile(model: Zonkey, texts: Sequence[str], level: int) -> Existe
     predicted: list[np.ndarray] = []
     for rows in batches(texts):
         chosen = [texts[row] for row in rows]
-        below = model.encode(chosen, level - 1) if level else None
-        x, lengths = (below.vectors, below.lengths) if below else model.embed(chosen)
-        _, segments = part.split(x, lengths)
+        x, lengths, marks = model.inputs(chosen, model.check_level(level))
+        _, segments = part.split(x, lengths, marks=marks)
         denoised = part.denoise(part.compress(x, segments), 0.0)
         for found, log_p in ((true, segments.log_p), (predicted, denoised.log_p)):
             p = log_p.float().exp().cpu().numpy()

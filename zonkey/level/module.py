@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from zonkey.compressor import Compressor
 from zonkey.config import LevelConfig
 from zonkey.denoiser import Denoised, Denoiser
-from zonkey.existence import Segments, choose_begins, cut, real_positions
-from zonkey.splitter import Splitter
+from zonkey.existence import Segments, choose_begins, cut, hardened, real_positions
+from zonkey.splitter import Splitter, fixed_logits
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
 WORTH = 1.5  # room for segments shorter than their target, and for undecided ones
@@ -32,15 +32,16 @@ class Decoded:
 
 
 class Level(nn.Module):
-    """Cuts a sequence, compresses its segments, denoises and stitches them."""
+    """Cuts a sequence, compresses its segments, denoises and stitches them; ``hard`` takes existence as 0 or 1."""
 
-    def __init__(self, config: LevelConfig, latent_head: bool) -> None:
+    def __init__(self, config: LevelConfig, latent_head: bool, hard: bool = False) -> None:
         super().__init__()
         self.config = config
+        self.hard = hard
         self.splitter = Splitter(config)
         self.compressor = Compressor(config)
-        self.denoiser = Denoiser(config, latent_head)
-        self.stitcher = Stitcher(config)
+        self.denoiser = Denoiser(config, latent_head, hard)
+        self.stitcher = Stitcher(config, hard)
         self.mask_vector = nn.Parameter(torch.randn(config.width))
 
     def capacity(self, batch: int, positions: int) -> int:
@@ -63,12 +64,20 @@ class Level(nn.Module):
         lengths: Int[Tensor, " B"],
         generator: torch.Generator | None = None,
         capacity: int | None = None,
+        marks: Bool[Tensor, "K B N"] | None = None,
     ) -> tuple[Float[Tensor, "B N"], Segments]:
-        """Begin logits and segments: sampled with a generator, deterministic without."""
+        """Begin logits and segments: sampled with a generator, deterministic without or where it is not learned.
+
+        Raises:
+            ValueError: it splits at spaces, and the text's ``marks`` (:func:`zonkey.splitter.marks_of`) are missing.
+        """
         real = real_positions(lengths, x.shape[1])
-        logits = self.splitter(x, real)
+        if self.config.splitting == "learned":
+            logits = self.splitter(x, real)
+        else:
+            logits, generator = fixed_logits(self.config, real, marks), None
         begins = choose_begins(logits.detach(), real, self.config.window, generator)
-        return logits, cut(logits, begins, lengths, self.config.window, capacity)
+        return logits, cut(logits, begins, lengths, self.config.window, capacity, self.hard)
 
     def windows(self, x: Float[Tensor, "B N D"], segments: Segments) -> Float[Tensor, "S L D"]:
         """The vectors of every window."""
@@ -81,7 +90,8 @@ class Level(nn.Module):
 
     def recompress(self, denoised: Denoised) -> Float[Tensor, "S E"]:
         """Compress a decoded segment again, with its predicted existence."""
-        return self.compressor(denoised.x, denoised.log_p, torch.ones_like(denoised.log_p, dtype=torch.bool))
+        log_p = hardened(denoised.log_p) if self.hard else denoised.log_p
+        return self.compressor(denoised.x, log_p, torch.ones_like(log_p, dtype=torch.bool))
 
     def denoise(self, z: Float[Tensor, "S E"], t: float) -> Denoised:
         """Denoise at one noise level for all."""

@@ -77,7 +77,7 @@ def level_step(
     batch, positions, _ = truth.x.shape
     real = real_positions(truth.lengths, positions)
     logits, segments = level.split(
-        truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions)
+        truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions), truth.marks
     )
     rows = _rows(level, truth, segments, weights, generator)
     z = level.compressor(rows.x, segments.log_p[rows.slot], segments.mask[rows.slot])
@@ -93,10 +93,7 @@ def level_step(
     losses = LevelLosses(
         clean=weighted_mean(loss[:count], segments.share),
         existence=_existence(denoised, segments, rows.slot),
-        window=window_penalty(logits, real, level.config.window),
-        short=short_penalty(logits, real, level.config.vectors),
-        rate=rate_penalty(logits, real, level.config.target_rate),
-        decisive=level.config.decisiveness * indecision(logits, real),
+        **_splitting(level, logits, real),
         dirty=generative.dirty,
         latent=generative.latent,
         noisy=generative.noisy,
@@ -116,6 +113,19 @@ def level_step(
         offset_error=offset_error,
     )
     return LevelStep(segments, z, losses, metrics)
+
+
+def _splitting(level: Level, logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> dict[str, Tensor]:
+    """The splitter's terms; none where it does not learn."""
+    config = level.config
+    if config.splitting != "learned":
+        return {}
+    return {
+        "window": window_penalty(logits, real, config.window),
+        "short": short_penalty(logits, real, config.vectors),
+        "rate": rate_penalty(logits, real, config.target_rate),
+        "decisive": config.decisiveness * indecision(logits, real),
+    }
 
 
 def _rows(level: Level, truth: Truth, segments: Segments, weights: LossConfig, generator: torch.Generator) -> _Rows:

@@ -6,7 +6,7 @@ Shapes: B documents, N positions, L window, D width, R rows, V codebook entries,
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from zonkey.losses import codebook_loss, contrastive_loss
@@ -22,6 +22,7 @@ class Truth:
     ids: Int[Tensor, "B N"] | None = None
     codebook: Float[Tensor, "V D"] | None = None
     negatives: Int[Tensor, " K"] | None = None  # flat positions
+    marks: Bool[Tensor, "J B N"] | None = None  # what the text says, for a level that splits at spaces
 
     def loss(
         self,

@@ -1,0 +1,43 @@
+"""A whole model in one call: every level in order, then all of them end to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zonkey.config import Config
+from zonkey.train import stages
+from zonkey.train.stages import TrainSummary
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """What was trained, and how each stage went."""
+
+    model: Path  # folder of the finished model
+    stages: dict[str, TrainSummary]  # level0, level1, ..., and finetune where it took part
+
+
+def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: bool = True) -> WholeRun:
+    """Train all levels in order, each on the frozen ones below, then (``finetune``) all end to end.
+
+    Args:
+        config: all parameters.
+        corpus: folder that ``zonkey.data.prepare`` made.
+        out: gets a model folder for each stage: level0, level1, ..., final.
+        runs: where training states go; a stage that was stopped goes on, one that is finished is not run again.
+        finetune: whether to train end to end at the end.
+
+    Raises:
+        TrainingError: as :func:`zonkey.train.train_level`.
+    """
+    done: dict[str, TrainSummary] = {}
+    model: Path | None = None
+    for level in range(len(config.model.levels)):
+        below, model = model, out / f"level{level}"
+        done[model.name] = stages.train_level(config, level, corpus, below, model, runs)
+    assert model is not None  # there is at least one level
+    if finetune:
+        below, model = model, out / "final"
+        done["finetune"] = stages.finetune(config, corpus, below, model, runs)
+    return WholeRun(model, done)
