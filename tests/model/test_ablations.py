@@ -156,10 +156,11 @@ def test_all_stages_in_one_call_are_the_stages(tmp_path: Path, corpus: Path, unc
     two = train_level(shape, 1, corpus, low, high, tmp_path / "other")
     three = finetune(shape, corpus, high, final, tmp_path / "other")
     assert whole.stages == {"level0": one, "level1": two, "finetune": three}
-    assert whole.model == tmp_path / "whole" / "final"
+    assert whole.model == tmp_path / "whole" / "final" and whole.bytes == 3 * 2 * 2 * 64
     assert (whole.model / "model.safetensors").read_bytes() == (final / "model.safetensors").read_bytes()
     frozen = train_all(shape, corpus, tmp_path / "frozen", runs, finetune=False)
     assert frozen.model == tmp_path / "frozen" / "level1" and set(frozen.stages) == {"level0", "level1"}
+    assert frozen.bytes == 2 * 2 * 2 * 64
     assert (frozen.model / "model.safetensors").read_bytes() == (high / "model.safetensors").read_bytes()
 
 

@@ -17,6 +17,7 @@ from zonkey.evaluate.segmentation import (
 )
 from zonkey.evaluate.text import TextScore, compare, similarity
 from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
+from zonkey.evaluate.whole import measure
 
 __all__ = [
     "KINDS",
@@ -41,6 +42,7 @@ __all__ = [
     "kinds_of",
     "level_report",
     "match",
+    "measure",
     "noise_curve",
     "reconstruction",
     "rounded",

@@ -16,6 +16,7 @@ class WholeRun:
 
     model: Path  # folder of the finished model
     stages: dict[str, TrainSummary]  # level0, level1, ..., and finetune where it took part
+    bytes: int  # of text that training saw, over all stages
 
 
 def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: bool = True) -> WholeRun:
@@ -40,4 +41,5 @@ def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: boo
     if finetune:
         below, model = model, out / "final"
         done["finetune"] = stages.finetune(config, corpus, below, model, runs)
-    return WholeRun(model, done)
+    plan = (*config.train.levels, config.train.finetune)[: len(done)]
+    return WholeRun(model, done, sum(stage.steps * stage.batch * stage.bytes for stage in plan))
