@@ -180,6 +180,6 @@ def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
     for split, count in counts.items():
         if not count:
             raise DataError(
-                f"the {split} split is left without documents ({total} in all, judge is"
-                f" {config.judge:g}, validation {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
+                f"the {split} split is left without documents ({total} in all, judge is {config.judge:g}, validation"
+                f" {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
             )
