@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zonkey.config import Config
 from zonkey.train import stages
-from zonkey.train.stages import TrainSummary
+from zonkey.train.run import TrainSummary
 
 
 @dataclass(frozen=True)
