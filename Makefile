@@ -11,7 +11,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro test profile strip publish lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test profile strip publish lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,9 @@ help: ## list the targets
 repro: $(STAMP) ## run the pipeline: whatever changed since the last run (ARGS=... for dvc repro)
 	@test -e .git || dvc config --local core.no_scm true
 	dvc repro $(ARGS)
+
+suites: $(STAMP) ## run the heavier measurements of suites/dvc.yaml (ARGS=... for dvc repro)
+	dvc repro suites/dvc.yaml $(ARGS)
 
 test: $(STAMP) ## run the tests (ARGS=... for pytest)
 	python -m pytest $(ARGS)
@@ -40,7 +43,7 @@ lint: $(STAMP) ## ruff and mypy
 bench-speed: $(STAMP) ## training speed in bytes per second
 	zonkey speed
 
-deps: $(STAMP) ## write into dvc.yaml which modules each stage uses, from the imports
+deps: $(STAMP) ## write into both dvc.yaml which modules each stage uses, from the imports
 	python -m tests.pipeline.stages
 
 jupyter: $(STAMP) ## open the notebooks in JupyterLab

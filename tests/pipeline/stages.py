@@ -1,4 +1,4 @@
-"""The stages of ``dvc.yaml``, and the modules that each depends on; ``make deps`` writes them.
+"""The stages of ``dvc.yaml`` and ``suites/dvc.yaml``, and the modules each depends on; ``make deps`` writes them.
 
 A stage that runs a notebook depends on every part of the package that the notebook imports, directly or not.
 """
@@ -15,14 +15,16 @@ from ruamel.yaml import YAML
 from tests.imports import PACKAGE, files_needed
 
 ROOT = Path(__file__).resolve().parents[2]
+PIPELINE, SUITES = "dvc.yaml", "suites/dvc.yaml"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One entry of ``dvc.yaml``; a stage of one level is its template."""
+    """One entry of a ``dvc.yaml``; a stage of many, such as one of a level, is their template."""
 
     name: str
     body: Any  # the entry, or what is below `do`
+    each: str | None = None  # what it is repeated for
 
     @property
     def notebook(self) -> str | None:
@@ -43,24 +45,24 @@ class Stage:
 
 def stages(document: Any) -> list[Stage]:
     """All entries of a ``dvc.yaml`` that has been read."""
-    return [Stage(name, entry.get("do", entry)) for name, entry in document["stages"].items()]
+    return [Stage(name, entry.get("do", entry), entry.get("foreach")) for name, entry in document["stages"].items()]
 
 
-def read(root: Path = ROOT) -> list[Stage]:
-    """The stages of the repository."""
-    return stages(YAML(typ="safe").load(root / "dvc.yaml"))
+def read(name: str = PIPELINE, root: Path = ROOT) -> list[Stage]:
+    """The stages of one of the repository's pipelines."""
+    return stages(YAML(typ="safe").load(root / name))
 
 
-def write_modules(root: Path = ROOT) -> list[str]:
-    """Correct the module dependencies in ``dvc.yaml``; returns the names of the stages that changed."""
+def write_modules(name: str, root: Path = ROOT) -> list[str]:
+    """Correct the module dependencies in a pipeline; returns the names of the stages that changed."""
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 110
-    document = yaml.load(root / "dvc.yaml")
+    document = yaml.load(root / name)
     changed = []
     for stage in stages(document):
-        if not stage.notebook:
-            continue
+        if not stage.notebook or not (root / stage.notebook).is_file():
+            continue  # a test says which notebook is missing
         needed = files_needed(root / stage.notebook, root)
         if stage.modules != needed:
             deps = stage.body["deps"]
@@ -70,9 +72,10 @@ def write_modules(root: Path = ROOT) -> list[str]:
                 deps.ca.items[len(deps) - 1] = last
             changed.append(stage.name)
     if changed:
-        yaml.dump(document, root / "dvc.yaml")
+        yaml.dump(document, root / name)
     return changed
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"changed: {', '.join(write_modules()) or 'nothing'}\n")
+    for pipeline in (PIPELINE, SUITES):
+        sys.stdout.write(f"{pipeline}: {', '.join(write_modules(pipeline)) or 'nothing'} changed\n")

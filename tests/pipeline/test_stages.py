@@ -1,4 +1,4 @@
-"""``dvc.yaml`` is complete about modules, parameters and outputs; the lock and the Makefile about theirs."""
+"""Both ``dvc.yaml`` are complete about modules, parameters and outputs; the lock and the Makefile about theirs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,55 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.imports import files_needed
-from tests.pipeline.stages import Stage, read
+from tests.pipeline.stages import PIPELINE, SUITES, Stage, read
 
-STAGES = read()
+MAIN, HEAVY = read(PIPELINE), read(SUITES)
+STAGES = [*MAIN, *HEAVY]
 RUNS = [stage for stage in STAGES if stage.notebook]
-# Read by every stage, by the suites alone, or changing nothing that is computed.
-MADE = "data|models|metrics|history|evaluation|samples|figures"
-FREE = ("profile", "pipeline", "train.checkpoint_every", "baselines")
+# Read by every stage, a template's own list, or changing nothing that is computed.
+MADE = "(?:suites/)?(?:data|models|metrics|history|evaluation|samples|figures)"
+FREE = ("profile", "pipeline", "seeds", "train.checkpoint_every")
+SUITE_NAMES = ["baselines", "segmentation", "reconstruction", "generation", "infilling", "robustness", "adaptation"]
 
 
 def stage_id(stage: Stage) -> str:
-    return stage.name
+    return f"suites-{stage.name}" if stage in HEAVY else stage.name
 
 
 def test_the_stages_in_order() -> None:
     names = ["notebooks", "tour", "prepare", "train", "finetune", "sample", "evaluate", "figures", "publish"]
-    assert [stage.name for stage in STAGES] == names
+    assert [stage.name for stage in MAIN] == names
+    assert [stage.name for stage in HEAVY] == [*SUITE_NAMES, "seed", "ablation", "results", "publish"]
+
+
+def test_every_notebook_has_a_stage(root: Path) -> None:
+    there = {f"notebooks/{path.name}" for path in (root / "notebooks").glob("*.ipynb")}
+    assert sorted(stage.notebook for stage in RUNS) == sorted(there)
+
+
+def test_the_suites_run_in_the_root_and_repeat_what_the_parameters_list(root: Path) -> None:
+    assert all(stage.body["wdir"] == ".." for stage in HEAVY)
+    document = YAML(typ="safe").load(root / SUITES)
+    assert [(root / SUITES).parent / path for path in document["vars"]] == [root / "suites" / ".." / "params.yaml"]
+    repeated = {stage.name: stage for stage in HEAVY if stage.each}
+    assert {name: stage.each for name, stage in repeated.items()} == {
+        "seed": "${seeds}",
+        "ablation": "${ablations.variants}",
+    }
+    assert "-p seed ${item}" in repeated["seed"].body["cmd"]
+    assert "-p variant ${key}" in repeated["ablation"].body["cmd"]
+    assert "ablations.variants.${key}" in repeated["ablation"].body["params"]
+    parameters = YAML(typ="safe").load(root / "params.yaml")
+    assert (
+        len(set(parameters["seeds"])) == len(parameters["seeds"]) and "reference" in parameters["ablations"]["variants"]
+    )
+
+
+def test_no_file_is_made_twice_and_the_main_pipeline_needs_no_suite() -> None:
+    made = [path for stage in STAGES for path in stage.paths("outs", "metrics", "plots")]
+    assert len(set(made)) == len(made)
+    assert not [path for stage in MAIN for path in stage.paths("deps") if path.startswith("suites")]
+    assert all(path.startswith(("suites/", "reports/suites/")) for stage in HEAVY for path in stage.paths("outs"))
 
 
 @pytest.mark.parametrize("stage", RUNS, ids=stage_id)
@@ -41,14 +74,15 @@ def test_a_stage_depends_on_the_modules_it_uses(stage: Stage, root: Path) -> Non
 def test_a_stage_depends_on_the_copy_of_its_notebook(stage: Stage) -> None:
     copy = f"build/notebooks/{Path(stage.notebook).name}"
     assert stage.paths("deps")[0] == copy
-    assert f"--engine zonkey {copy} build/executed/" in stage.body["cmd"]
+    executed = "suites/executed/" if stage in HEAVY else "build/executed/"
+    assert f"--engine zonkey {copy} {executed}" in stage.body["cmd"]
     assert stage.paths("outs")[0] in stage.body["cmd"]
 
 
 @pytest.mark.parametrize("stage", RUNS, ids=stage_id)
 def test_the_files_a_notebook_names_are_declared(stage: Stage, root: Path) -> None:
     source = (root / stage.notebook).read_text(encoding="utf-8")
-    named = set(re.findall(rf"\b(?:{MADE})/[\w/{{}}.-]*[\w}}]", source))
+    named = set(re.findall(rf"\b{MADE}/[\w/{{}}.-]*[\w}}]", source))
     declared = [re.sub(r"\$\{.*?\}", "", path) for path in stage.paths("deps", "outs", "metrics", "plots")]
     roots = [path.removesuffix(".json") for path in declared if path]
     roots += ["models/level"] if stage.name == "finetune" else []
@@ -58,7 +92,7 @@ def test_the_files_a_notebook_names_are_declared(stage: Stage, root: Path) -> No
 
 def test_every_parameter_has_a_stage(root: Path) -> None:
     parameters = set(_leaves(YAML(typ="safe").load(root / "params.yaml")))
-    watched = [path.replace("${key}", "*") for stage in STAGES for path in stage.body.get("params", [])]
+    watched = [re.sub(r"\$\{.*?\}", "*", path) for stage in STAGES for path in stage.body.get("params", [])]
     loose = [name for name in parameters if not name.startswith(FREE) and not _covered(name, watched)]
     assert not loose, f"no stage depends on {sorted(loose)}"
     dead = [path for path in watched if not any(_covered(name, [path]) for name in parameters)]
@@ -78,10 +112,11 @@ def test_only_published_copies_are_outside_the_cache() -> None:
 
 
 def test_git_ignores_what_the_pipeline_makes(root: Path) -> None:
-    made = [path.replace("${key}", "0") for stage in STAGES for path in stage.paths("outs", "metrics", "plots")]
+    made = [path for stage in STAGES for path in stage.paths("outs", "metrics", "plots")]
     patterns = [line.strip("/") for line in (root / ".gitignore").read_text().splitlines()]
     for path in made:
-        assert (path.split("/")[0] in patterns) != path.startswith("reports/")
+        folder = "/".join(path.split("/")[: 2 if path.startswith("suites/") else 1])
+        assert (folder in patterns) != path.startswith("reports/")
 
 
 def test_the_lock_pins_what_the_project_needs(root: Path) -> None:
@@ -113,7 +148,7 @@ def _leaves(value: object, prefix: str = "") -> Iterator[str]:
 
 
 def _covered(name: str, watched: list[str]) -> bool:
-    patterns = (re.escape(path).replace(r"\*", r"\d+") for path in watched)
+    patterns = (re.escape(path).replace(r"\*", r"\w+") for path in watched)
     return any(re.match(rf"{pattern}(\.|$)", name) for pattern in patterns)
 
 
