@@ -222,6 +222,20 @@ class EvaluateConfig(_Frozen):
     seed: Count
 
 
+class SuitesConfig(_Frozen):
+    """How much the suites measure (notebooks 71 to 75, ``suites/dvc.yaml``)."""
+
+    documents: Positive  # held-out texts
+    generated: Positive  # texts of every source
+    calls: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the denoiser, for each text
+    gap_lengths: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # bytes
+    gaps: Positive  # texts with gaps, for every length and place
+    context: Positive  # known bytes beside a gap
+    infill_steps: Positive  # denoiser calls for a text with gaps
+    perturbations: Annotated[tuple[Rate, ...], Field(min_length=1, strict=False)]  # share of the characters hit
+    seed: Count
+
+
 class PipelineConfig(_Frozen):
     """What the stages of ``dvc.yaml`` build on; follows from the source and the levels (``zonkey profile``)."""
 
@@ -258,6 +272,7 @@ class Config(_Frozen):
     runtime: RuntimeConfig
     sample: SampleConfig
     evaluate: EvaluateConfig
+    suites: SuitesConfig
     pipeline: PipelineConfig
 
     @model_validator(mode="after")

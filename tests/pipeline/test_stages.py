@@ -16,9 +16,9 @@ from tests.pipeline.stages import Stage, read
 
 STAGES = read()
 RUNS = [stage for stage in STAGES if stage.notebook]
-# Read by every stage, or changing nothing that is computed.
+# Read by every stage, changing nothing that is computed, or of suites/dvc.yaml.
 MADE = "data|models|metrics|history|evaluation|samples|figures"
-FREE = ("profile", "pipeline", "train.checkpoint_every")
+FREE = ("profile", "pipeline", "train.checkpoint_every", "suites")
 
 
 def stage_id(stage: Stage) -> str:
