@@ -2,6 +2,7 @@
 
 from zonkey.evaluate.generation import GenerationScore, corpus_words, generation_score, sentences, words
 from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
+from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
 from zonkey.evaluate.round_trip import Reconstruction, batches, noise_curve, reconstruction
 from zonkey.evaluate.segmentation import (
@@ -15,20 +16,35 @@ from zonkey.evaluate.segmentation import (
     sentence_starts,
     word_starts,
 )
+from zonkey.evaluate.splitting import (
+    Agreement,
+    Boundaries,
+    SplitterScore,
+    found_boundaries,
+    splitter_scores,
+    true_boundaries,
+    zonkey_splitters,
+)
 from zonkey.evaluate.text import TextScore, compare, similarity
 from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
 
 __all__ = [
     "KINDS",
+    "Agreement",
     "Blank",
+    "Boundaries",
     "ExistenceProfile",
     "GenerationScore",
     "InfillScore",
+    "Judge",
     "LevelReport",
     "Match",
     "Reconstruction",
+    "Splitter",
+    "SplitterScore",
     "TextScore",
     "batches",
+    "bits_per_byte",
     "blanks",
     "compare",
     "corpus_words",
@@ -36,6 +52,7 @@ __all__ = [
     "existence_profile",
     "fill",
     "flat",
+    "found_boundaries",
     "generation_score",
     "infill_score",
     "kinds_of",
@@ -48,6 +65,9 @@ __all__ = [
     "sentence_starts",
     "sentences",
     "similarity",
+    "splitter_scores",
+    "true_boundaries",
     "word_starts",
     "words",
+    "zonkey_splitters",
 ]
