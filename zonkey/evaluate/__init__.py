@@ -1,5 +1,14 @@
 """Metrics of a trained model on held-out text: pure functions, frozen results, nothing a loss ever sees."""
 
+from zonkey.evaluate.fidelity import (
+    Fidelity,
+    LevelFidelity,
+    fidelity_score,
+    floats_per_byte,
+    level_fidelity,
+    script,
+    segments_right,
+)
 from zonkey.evaluate.generation import GenerationScore, corpus_words, generation_score, sentences, words
 from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
@@ -34,9 +43,11 @@ __all__ = [
     "Blank",
     "Boundaries",
     "ExistenceProfile",
+    "Fidelity",
     "GenerationScore",
     "InfillScore",
     "Judge",
+    "LevelFidelity",
     "LevelReport",
     "Match",
     "Reconstruction",
@@ -50,18 +61,23 @@ __all__ = [
     "corpus_words",
     "denoising",
     "existence_profile",
+    "fidelity_score",
     "fill",
     "flat",
+    "floats_per_byte",
     "found_boundaries",
     "generation_score",
     "infill_score",
     "kinds_of",
+    "level_fidelity",
     "level_report",
     "match",
     "noise_curve",
     "reconstruction",
     "rounded",
+    "script",
     "segment_lengths",
+    "segments_right",
     "sentence_starts",
     "sentences",
     "similarity",
