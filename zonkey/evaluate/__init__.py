@@ -1,5 +1,6 @@
 """Metrics of a trained model on held-out text: pure functions, frozen results, nothing a loss ever sees."""
 
+from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_shannon, longest_copy
 from zonkey.evaluate.fidelity import (
     Fidelity,
     LevelFidelity,
@@ -13,6 +14,7 @@ from zonkey.evaluate.generation import GenerationScore, corpus_words, generation
 from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
+from zonkey.evaluate.references import pieces, shuffled
 from zonkey.evaluate.round_trip import Reconstruction, batches, noise_curve, reconstruction
 from zonkey.evaluate.segmentation import (
     KINDS,
@@ -36,6 +38,7 @@ from zonkey.evaluate.splitting import (
 )
 from zonkey.evaluate.text import TextScore, compare, similarity
 from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
+from zonkey.evaluate.writing import WritingScore, Yardstick, mauve_score, writing_score, yardstick
 
 __all__ = [
     "KINDS",
@@ -53,13 +56,17 @@ __all__ = [
     "Reconstruction",
     "Splitter",
     "SplitterScore",
+    "TextIndex",
     "TextScore",
+    "WritingScore",
+    "Yardstick",
     "batches",
     "bits_per_byte",
     "blanks",
     "compare",
     "corpus_words",
     "denoising",
+    "distinct",
     "existence_profile",
     "fidelity_score",
     "fill",
@@ -67,12 +74,17 @@ __all__ = [
     "floats_per_byte",
     "found_boundaries",
     "generation_score",
+    "index_text",
     "infill_score",
+    "jensen_shannon",
     "kinds_of",
     "level_fidelity",
     "level_report",
+    "longest_copy",
     "match",
+    "mauve_score",
     "noise_curve",
+    "pieces",
     "reconstruction",
     "rounded",
     "script",
@@ -80,10 +92,13 @@ __all__ = [
     "segments_right",
     "sentence_starts",
     "sentences",
+    "shuffled",
     "similarity",
     "splitter_scores",
     "true_boundaries",
     "word_starts",
     "words",
+    "writing_score",
+    "yardstick",
     "zonkey_splitters",
 ]
