@@ -42,11 +42,11 @@ def test_scores_by_hand(training: Corpus, monkeypatch: pytest.MonkeyPatch) -> No
     index = index_text(training.data)
     against = Yardstick(Unigram(), known, training, index, halves, reference, str.islower)
     score = writing_score(["aa aa", "ba. xa"], against, "by hand", calls=3)
-    assert (score.source, score.calls, score.counts.texts, score.counts.word_share) == ("by hand", 3, 2, 3 / 4)
-    assert score.judge_bits == (4 * 1 + 3 + 2 + 1 + 8 + 3 + 8 + 1) / 11
-    assert score.distinct == {1: 3 / 4, 2: 1.0, 3: None, 4: None}  # aa aa ba xa
-    assert score.distinct_ratio == {1: 3 / 4, 2: 1.0, 3: None, 4: None}  # all of the reference's are different
-    assert score.distinct_bytes == {4: 1.0, 8: None}
+    assert (score.source, score.calls, score.texts, score.word_share) == ("by hand", 3, 2, 3 / 4)
+    assert score.bits == (4 * 1 + 3 + 2 + 1 + 8 + 3 + 8 + 1) / 11
+    # Words aa aa, ba xa: three of four differ, and both pairs; no text has three words or eight bytes.
+    assert (score.distinct1, score.distinct2, score.distinct3, score.distinct8_bytes) == (3 / 4, 1.0, None, None)
+    assert score.distinct4 is score.distinct4_ratio is None
     # "aa a" stands in the training text, "aa aa" does not; of the other no more than "ba": 4 of 5 bytes, 2 of 6.
     assert (score.copy_mean, score.copy_max, score.copy_share) == (3.0, 4, pytest.approx((4 / 5 + 2 / 6) / 2))
     assert score.segment_distance == 0.0  # 2, 3, 3, 3 in both
@@ -70,7 +70,14 @@ def test_the_reference_scores_as_itself(training: Corpus) -> None:
     assert against.known == {"aa", "ab", "ba", "aab"} and against.accepts is None
     score = writing_score(against.reference, against, "reference")
     assert (score.segment_distance, score.word_distance, score.sentence_distance) == (0.0, 0.0, 0.0)
-    assert score.distinct_ratio[1] == 1.0 and score.counts.sentence_share is None
+    assert score.sentence_share is None
+
+
+def test_distinct_beside_the_reference(training: Corpus) -> None:
+    index = index_text(training.data)
+    against = Yardstick(Unigram(), frozenset(), training, index, lambda text: [0], ("a b c d e", "f g h i"), None)
+    score = writing_score(["a b c d", "a b c d"], against, "twice the same")
+    assert (score.distinct4, score.distinct4_ratio, score.distinct8_bytes) == (1 / 2, 1 / 2, None)
 
 
 def test_mauve_is_given_the_judges_features(monkeypatch: pytest.MonkeyPatch) -> None:

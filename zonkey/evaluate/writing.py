@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +14,6 @@ from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_sh
 from zonkey.evaluate.generation import READ_BYTES, GenerationScore, corpus_words, generation_score, sentences, words
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.references import pieces
-
-GRAMS = (1, 2, 3, 4)
-BYTE_GRAMS = (4, 8)
 
 
 @dataclass(frozen=True)
@@ -33,16 +30,18 @@ class Yardstick:
 
 
 @dataclass(frozen=True)
-class WritingScore:
-    """Texts of one source."""
+class WritingScore(GenerationScore):
+    """Texts of one source; None where there is nothing to measure."""
 
     source: str
-    calls: int | None  # of the denoiser, for each text; None where there is none
-    judge_bits: float | None  # bits per byte; None where all texts are empty
-    counts: GenerationScore
-    distinct: dict[int, float | None]  # by n, over words
-    distinct_bytes: dict[int, float | None]
-    distinct_ratio: dict[int, float | None]  # over words, to the reference's
+    calls: int | None  # of the denoiser, for each text; None where there is no denoiser
+    bits: float | None  # the judge's, per byte
+    distinct1: float | None  # different words over all words
+    distinct2: float | None  # the same of pairs of words
+    distinct3: float | None
+    distinct4: float | None
+    distinct4_ratio: float | None  # to the reference's
+    distinct8_bytes: float | None  # different runs of 8 bytes over all
     copy_mean: float  # bytes of a text's longest copy from the training text
     copy_max: int
     copy_share: float  # longest copy over the text's length, mean
@@ -81,15 +80,17 @@ def writing_score(texts: Sequence[str], against: Yardstick, source: str, calls: 
     said, wanted = ([words(text) for text in some] for some in (texts, against.reference))
     data, reference = ([text.encode() for text in some] for some in (texts, against.reference))
     copies = [longest_copy(against.index, text) for text in data]
-    varied = {n: distinct(said, n) for n in GRAMS}
     return WritingScore(
+        **asdict(counts),
         source=source,
         calls=calls,
-        judge_bits=bits_per_byte(against.judge, data),
-        counts=counts,
-        distinct=varied,
-        distinct_bytes={n: distinct(data, n) for n in BYTE_GRAMS},
-        distinct_ratio={n: _ratio(varied[n], distinct(wanted, n)) for n in GRAMS},
+        bits=bits_per_byte(against.judge, data),
+        distinct1=distinct(said, 1),
+        distinct2=distinct(said, 2),
+        distinct3=distinct(said, 3),
+        distinct4=distinct(said, 4),
+        distinct4_ratio=_ratio(distinct(said, 4), distinct(wanted, 4)),
+        distinct8_bytes=distinct(data, 8),
         copy_mean=sum(copies) / len(copies),
         copy_max=max(copies),
         copy_share=sum(copy / max(len(text), 1) for copy, text in zip(copies, data, strict=True)) / len(copies),
