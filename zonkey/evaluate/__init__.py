@@ -26,6 +26,16 @@ from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_s
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
 from zonkey.evaluate.references import pieces, shuffled
+from zonkey.evaluate.robustness import (
+    DAMAGES,
+    Damaged,
+    Recovery,
+    Shift,
+    boundary_shift,
+    boundary_shifts,
+    damage,
+    recovery,
+)
 from zonkey.evaluate.round_trip import Reconstruction, batches, noise_curve, reconstruction
 from zonkey.evaluate.segmentation import (
     KINDS,
@@ -52,12 +62,14 @@ from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_prof
 from zonkey.evaluate.writing import WritingScore, Yardstick, mauve_score, writing_score, yardstick
 
 __all__ = [
+    "DAMAGES",
     "KINDS",
     "PLACES",
     "Agreement",
     "Blank",
     "Boundaries",
     "Continuer",
+    "Damaged",
     "Directed",
     "ExistenceProfile",
     "Fidelity",
@@ -72,6 +84,8 @@ __all__ = [
     "Match",
     "Puzzle",
     "Reconstruction",
+    "Recovery",
+    "Shift",
     "Splitter",
     "SplitterScore",
     "TextIndex",
@@ -82,9 +96,12 @@ __all__ = [
     "better_filler",
     "bits_per_byte",
     "blanks",
+    "boundary_shift",
+    "boundary_shifts",
     "compare",
     "constant_filler",
     "corpus_words",
+    "damage",
     "denoising",
     "distinct",
     "existence_profile",
@@ -111,6 +128,7 @@ __all__ = [
     "pieces",
     "puzzles",
     "reconstruction",
+    "recovery",
     "right_filler",
     "rounded",
     "script",
