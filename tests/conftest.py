@@ -9,7 +9,7 @@ from jaxtyping import install_import_hook
 # Here, because it has to come before the first import of the package.
 TENSORS = (
     *("sphere", "existence", "attention", "transformer", "splitter", "compressor", "denoiser", "stitcher"),
-    *("losses", "level", "model", "generate"),
+    *("losses", "level", "model", "generate", "baselines"),
 )
 install_import_hook([f"zonkey.{module}" for module in TENSORS], "beartype.beartype")
 

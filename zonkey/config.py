@@ -47,15 +47,17 @@ class DataConfig(_Frozen):
     seed: Count  # of the built-in grammar, and of the split
     min_bytes: Annotated[int, Field(ge=2)]  # shorter documents are skipped and counted
     max_bytes: Positive  # longer documents are cut here and counted
-    validation: Rate  # fraction of documents, by hash of the id
+    judge: Rate  # fraction of documents, by hash of the id: seen by the judge of generated text alone
+    validation: Rate
     test: Rate
 
     @model_validator(mode="after")
     def _check(self) -> DataConfig:
         if self.source in ("parquet", "jsonl", "text") and not self.path:
             raise ValueError(f"source is {self.source!r} but path is {self.path!r}; give a local file or pattern")
-        if self.validation + self.test > 0.9:
-            raise ValueError(f"validation + test is {self.validation + self.test:g}; leave at least 0.1 for training")
+        held = self.judge + self.validation + self.test
+        if held > 0.9:
+            raise ValueError(f"judge + validation + test is {held:g}; leave at least 0.1 for training")
         if self.max_bytes < self.min_bytes:
             raise ValueError(f"max_bytes is {self.max_bytes}, below min_bytes {self.min_bytes}")
         return self
@@ -222,6 +224,38 @@ class EvaluateConfig(_Frozen):
     seed: Count
 
 
+class LanguageConfig(_Frozen):
+    """The shape of the autoregressive baselines: a causal transformer."""
+
+    width: Positive
+    heads: Positive
+    layers: Positive
+    context: Annotated[int, Field(ge=2)]  # bytes of text that it sees at most, whatever it reads them as
+
+    @model_validator(mode="after")
+    def _check(self) -> LanguageConfig:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+        return self
+
+
+class BaselinesConfig(_Frozen):
+    """What Zonkey is compared with; trained by the same loop."""
+
+    language: LanguageConfig
+    stage: StageConfig
+    bpe_vocabulary: Annotated[int, Field(ge=257)]  # entries, the 256 bytes among them
+
+    @model_validator(mode="after")
+    def _check(self) -> BaselinesConfig:
+        if self.language.context > self.stage.bytes:
+            raise ValueError(
+                f"language.context is {self.language.context}, above stage.bytes {self.stage.bytes}: later positions"
+                " would never be trained; lower it"
+            )
+        return self
+
+
 class SuitesConfig(_Frozen):
     """How much the suites measure (notebooks 71 to 75, ``suites/dvc.yaml``)."""
 
@@ -272,6 +306,7 @@ class Config(_Frozen):
     runtime: RuntimeConfig
     sample: SampleConfig
     evaluate: EvaluateConfig
+    baselines: BaselinesConfig
     suites: SuitesConfig
     pipeline: PipelineConfig
 

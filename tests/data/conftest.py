@@ -24,6 +24,7 @@ def configured():
             "seed": 0,
             "min_bytes": 2,
             "max_bytes": 65536,
+            "judge": 0.2,
             "validation": 0.2,
             "test": 0.2,
         }

@@ -46,11 +46,15 @@ def test_the_split_is_a_function_of_id_and_seed_only(configured):
     splits = [split_of(str(i), config) for i in range(4000)]
     assert splits.count("test") / 4000 == pytest.approx(0.3, abs=0.03)
     assert splits.count("validation") / 4000 == pytest.approx(0.1, abs=0.03)
+    assert splits.count("judge") / 4000 == pytest.approx(0.2, abs=0.03)
     assert splits[:9] == [split_of(str(i), config) for i in range(9)]
     assert splits != [split_of(str(i), configured(validation=0.1, test=0.3, seed=1)) for i in range(4000)]
     # a larger test fraction only adds to the test split
     wider = [split_of(str(i), configured(validation=0.1, test=0.4)) for i in range(4000)]
     assert all(after == "test" for before, after in zip(splits, wider, strict=True) if before == "test")
+    # the judge's share is taken from the training text alone
+    less = [split_of(str(i), configured(validation=0.1, test=0.3, judge=0.01)) for i in range(4000)]
+    assert {pair for pair in zip(splits, less, strict=True) if pair[0] != pair[1]} == {("judge", "train")}
 
 
 def test_skipped_and_cut_documents_are_counted(tmp_path, configured):
@@ -81,7 +85,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, configured):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
     for split in SPLITS:
         assert Corpus(tmp_path / "a", split).fingerprint == Corpus(tmp_path / "b", split).fingerprint
-    assert len({Corpus(tmp_path / "a", split).fingerprint for split in SPLITS}) == 3
+    assert len({Corpus(tmp_path / "a", split).fingerprint for split in SPLITS}) == len(SPLITS)
     data = (tmp_path / "a" / "test.bin").read_bytes() + np.load(tmp_path / "a" / "test.index.npy").tobytes()
     assert first.sha256["test"] == hashlib.sha256(data).hexdigest()
     other = prepare(configured(documents=60, seed=1), tmp_path / "c")

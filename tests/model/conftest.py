@@ -39,5 +39,5 @@ def unchecked() -> Iterator[None]:
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few articles of the built-in grammar."""
     folder = tmp_path_factory.mktemp("corpus")
-    prepare(config().data.model_copy(update={"documents": 60, "validation": 0.1, "test": 0.1}), folder)
+    prepare(config().data.model_copy(update={"documents": 60, "judge": 0.2, "validation": 0.1, "test": 0.1}), folder)
     return folder

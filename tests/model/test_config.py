@@ -130,7 +130,7 @@ def test_a_value_out_of_range_is_named(at: Path_, value: Any) -> None:
         ({("model", "levels", 0, "vectors"): 8}, ("model.levels.0", "vectors 8", "window 8")),
         ({("model", "levels", 0, "target_rate"): 0.1}, ("model.levels.0", "target_rate 0.1")),
         ({("data", "source"): "parquet"}, ("data", "path")),
-        ({("data", "test"): 0.6, ("data", "validation"): 0.6}, ("data", "validation + test")),
+        ({("data", "test"): 0.6, ("data", "validation"): 0.6}, ("data", "judge + validation + test")),
         ({("data", "max_bytes"): 10, ("data", "min_bytes"): 20}, ("data", "max_bytes", "min_bytes")),
         ({("train", "levels"): VALUES["train"]["levels"][:1]}, ("train.levels", "model.levels")),
     ],

@@ -23,7 +23,8 @@ from zonkey.data import Batches, Corpus
 from zonkey.files import write_beside
 from zonkey.train import TrainSummary, finetune, train_level
 from zonkey.train.distributed import Ranks
-from zonkey.train.loop import TrainingError, freeze_below
+from zonkey.train.learner import freeze_below
+from zonkey.train.loop import TrainingError
 from zonkey.train.optimizer import Optimizer, learning_rate, parameter_groups
 
 pytestmark = pytest.mark.usefixtures("unchecked")

@@ -12,8 +12,8 @@ import numpy as np
 from zonkey.config import fingerprint
 from zonkey.data.errors import DataError
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Split = Literal["train", "judge", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "judge", "validation", "test")
 
 
 @dataclass(frozen=True)

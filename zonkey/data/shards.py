@@ -1,6 +1,6 @@
 """Writing a corpus: one file of bytes and one index of offsets for each split, read through memory maps.
 
-``folder/{train,validation,test}.bin`` holds the documents' UTF-8 bytes one after another,
+``folder/{train,judge,validation,test}.bin`` holds the documents' UTF-8 bytes one after another,
 ``{split}.index.npy`` the (n + 1,) int64 offsets between them, and ``corpus.json`` the summary. A document's
 split follows from a hash of its id, so splits never share a document, whatever their order or number.
 """
@@ -130,7 +130,9 @@ def split_of(name: str, config: DataConfig) -> Split:
     place = int.from_bytes(digest[:8], "big") / 2**64
     if place < config.test:
         return "test"
-    return "validation" if place < config.test + config.validation else "train"
+    if place < config.test + config.validation:
+        return "validation"
+    return "judge" if place < config.test + config.validation + config.judge else "train"
 
 
 def _fill(writer: _Writer, config: DataConfig, source: Iterable[Document]) -> _Tally:
@@ -178,6 +180,6 @@ def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
     for split, count in counts.items():
         if not count:
             raise DataError(
-                f"the {split} split is left without documents ({total} in all, validation is"
+                f"the {split} split is left without documents ({total} in all, judge is {config.judge:g}, validation"
                 f" {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
             )

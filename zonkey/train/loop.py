@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -17,16 +17,16 @@ from torch import nn
 from zonkey.checkpoint import load_state, save_state
 from zonkey.config import Config, LossConfig, StageConfig
 from zonkey.data import Batches, ByteBatch
-from zonkey.generate import generate
-from zonkey.model import ModelStep, Zonkey
 from zonkey.runtime import Runtime
 from zonkey.train.distributed import Ranks
+from zonkey.train.learner import Learner, Outcome
 from zonkey.train.optimizer import Optimizer
 
 log = logging.getLogger(__name__)
 
 LOG_EVERY = 10.0  # seconds between progress lines
 Row = dict[str, Any]
+M = TypeVar("M", bound=nn.Module)
 
 
 class TrainingError(RuntimeError):
@@ -35,32 +35,32 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """One training run: which part of the model, on which text, for how long."""
+    """One training run: what learns, on which text, for how long."""
 
     config: Config
     stage: StageConfig
     name: str
-    only: int | None  # the level that is trained; None for all
+    learner: Learner
     training: Batches
     validation: Batches
     folder: Path  # of the training state
 
 
-class Trainer:
+class Trainer(Generic[M]):
     """Model, averaged model, optimiser and position in the data: everything a run needs to go on."""
 
-    def __init__(self, job: Job, model: Zonkey, runtime: Runtime, ranks: Ranks) -> None:
+    def __init__(self, job: Job, model: M, runtime: Runtime, ranks: Ranks) -> None:
         self.job, self.runtime, self.ranks = job, runtime, ranks
         self.model = model.to(runtime.device)
-        freeze_below(self.model, job.only)
+        job.learner.freeze(self.model)
         self.average = copy.deepcopy(self.model)
         self.optimizer = Optimizer(self.model, job.config.train, job.stage)
-        self.decay = job.config.model.ema
+        self.decay = job.learner.decay
         self.network = ranks.wrap(self.model)
         self.step = 0
         self.history: list[Row] = []
 
-    def run(self) -> Zonkey:
+    def run(self) -> M:
         """Train to the end, from the last saved state if there is one; returns the averaged model."""
         self._resume()
         shared, steps = self.job.config.train, self.job.stage.steps
@@ -86,7 +86,7 @@ class Trainer:
         row: Row = {}
         for number, part in enumerate(_micro_batches(batch, parts)):
             with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
-                out = self._forward(self.network, part, random, self._weights())
+                out = self._forward(self.network, part, random, self.step)
                 (out.loss / parts).backward()
             row = measure(out, "train")
         self._check_finite(row)
@@ -98,33 +98,23 @@ class Trainer:
             torch._foreach_lerp_(target, source, 1 - decay)
         return row
 
-    def _forward(
-        self, network: nn.Module, batch: ByteBatch, random: torch.Generator, weights: LossConfig | None = None
-    ) -> ModelStep:
-        """A training step's losses with ``weights``; all of them and the deterministic split without."""
+    def _forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
         device = self.runtime.device
         tokens, lengths = batch.tokens.to(device, non_blocking=True), batch.lengths.to(device, non_blocking=True)
-        sampled, weights = weights is not None, weights or self.job.config.losses
-        return network(tokens, lengths, weights, random, self.job.only, sampled)
-
-    def _weights(self) -> LossConfig:
-        losses = self.job.config.losses
-        early = self.job.only is not None and self.step < losses.delay * self.job.stage.steps
-        return losses.early() if early else losses
+        return self.job.learner.forward(network, ByteBatch(tokens, lengths), random, step)
 
     @torch.no_grad()
     def _validate(self) -> None:
-        """Losses and metrics of the averaged model with the deterministic split, and some texts from noise."""
+        """Losses and metrics of the averaged model on held-out text, and some texts that it writes."""
         rows = []
         for at in range(self.job.config.train.validate_batches):
             random = self.runtime.generator(self.job.config.seed, 2, at)
             with self.runtime.autocast():
-                out = self._forward(self.average, self.job.validation.at(at), random)
+                out = self._forward(self.average, self.job.validation.at(at), random, None)
             rows.append(measure(out, "validation"))
         mean = {key: round(sum(row[key] for row in rows) / len(rows), 6) for key in rows[0]}
-        texts = self.job.config.train.sample_texts
         with self.runtime.autocast():
-            samples = generate(self.average, texts, seed=self.job.config.seed)
+            samples = self.job.learner.samples(self.average)
         self.history = [row for row in self.history if row.get("kind") != "validation" or row["step"] != self.step]
         self.history.append({"step": self.step, "kind": "validation", **mean, "samples": samples})
         log.info("%s step %d validation %s", self.job.name, self.step, brief(mean))
@@ -134,9 +124,11 @@ class Trainer:
     def _check_finite(self, row: Row) -> None:
         bad = [name for name, value in row.items() if value != value or abs(value) == float("inf")]
         if bad:
+            term = bad[0].split("/")[-1]
+            fix = f", or set losses.{term} to 0" if term in LossConfig.model_fields else ""
             raise TrainingError(
                 f"{self.job.name}: {bad[0]} is not finite at step {self.step}; the state of the last checkpoint is"
-                f" in {self.job.folder}; lower the learning rate, or set losses.{bad[0].split('/')[-1]} to 0"
+                f" in {self.job.folder}; lower the learning rate{fix}"
             )
 
     def _save(self) -> None:
@@ -189,26 +181,14 @@ class Progress:
         )
 
 
-def freeze_below(model: Zonkey, only: int | None) -> None:
-    """Train one level alone: lower ones, and above level 0 the byte codebook, take no gradient."""
-    for index, level in enumerate(model.levels):
-        level.requires_grad_(only is None or index == only)
-    model.codebook.requires_grad_(only is None or only == 0)
-
-
-def measure(step: ModelStep, kind: str) -> Row:
+def measure(out: Outcome, kind: str) -> Row:
     """Loss, loss terms and metrics of a step as numbers, named ``kind/[levelN/]name``."""
-    row: Row = {f"{kind}/loss": step.loss.item()}
-    for index, level in enumerate(step.levels):
-        if level is not None:
-            named = {**level.losses.named(), **level.metrics.named()}
-            row |= {f"{kind}/level{index}/{name}": float(value) for name, value in named.items()}
-    return row
+    return {f"{kind}/loss": out.loss.item()} | {f"{kind}/{name}": float(value) for name, value in out.named.items()}
 
 
 def brief(row: Row) -> str:
     """The numbers a person watches."""
-    watched = ("loss", "accuracy", "begin_rate", "decided", "latent")
+    watched = ("loss", "accuracy", "begin_rate", "decided", "latent", "bits_per_byte")
     return ", ".join(f"{name.split('/', 1)[1]} {value:.4f}" for name, value in row.items() if name.endswith(watched))
 
 

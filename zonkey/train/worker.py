@@ -12,16 +12,21 @@ from zonkey.train.stages import finetune, train_level
 
 def main(arguments: list[str]) -> None:
     """Arguments: parameters as JSON, level or None, corpus, source model or None, output, runs."""
-    first = os.environ.get("RANK", "0") == "0"  # all ranks would log the same
-    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
     params, only, corpus, source, out, runs = arguments
-    config = parse(Config, json.loads(Path(params).read_text(encoding="utf-8")), params)
+    config = parameters(Path(params))
     below = None if source == "None" else Path(source)
     if only == "None":
         assert below is not None
         finetune(config, Path(corpus), below, Path(out), Path(runs))
     else:
         train_level(config, int(only), Path(corpus), below, Path(out), Path(runs))
+
+
+def parameters(path: Path) -> Config:
+    """What the launching process wrote; the first rank logs, because all would log the same."""
+    first = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
+    return parse(Config, json.loads(path.read_text(encoding="utf-8")), str(path))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""What Zonkey is compared with: autoregressive models by the same loop and budget, and other ways to cut."""
+
+from zonkey.baselines.fit import train_language, train_tokenizer
+from zonkey.baselines.language import LanguageModel
+from zonkey.baselines.splitters import (
+    Splitter,
+    bpe_of_rate,
+    bpe_splitter,
+    calibrate,
+    entropy_splitter,
+    fixed_stride,
+    random_splitter,
+    white_space,
+)
+from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary
+
+__all__ = [
+    "ByteVocabulary",
+    "LanguageModel",
+    "Splitter",
+    "TokenVocabulary",
+    "bpe_of_rate",
+    "bpe_splitter",
+    "calibrate",
+    "entropy_splitter",
+    "fixed_stride",
+    "random_splitter",
+    "train_language",
+    "train_tokenizer",
+    "white_space",
+]

@@ -1,0 +1,92 @@
+"""What the loop trains: a model, its loss on a batch, and the texts it writes.
+
+Shapes: B documents, N bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zonkey.config import Config, LossConfig, StageConfig
+from zonkey.data import ByteBatch
+from zonkey.generate import generate
+from zonkey.model import Zonkey
+
+M = TypeVar("M", bound=nn.Module, contravariant=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one forward pass."""
+
+    loss: Float[Tensor, ""]
+    named: dict[str, Float[Tensor, ""]]  # terms and metrics for the history; none of them carries a gradient
+
+
+class Learner(Protocol[M]):
+    """How the loop trains one kind of model; holds what does not change during a run."""
+
+    @property
+    def decay(self) -> float:
+        """Of the averaged weights."""
+
+    def freeze(self, model: M) -> None:
+        """Take the gradient from what this run does not train."""
+
+    def forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
+        """Of a batch on the device; ``network`` is the model, or what averages its gradients over processes.
+
+        ``step`` counts from 0; None when validating.
+        """
+
+    def samples(self, model: M) -> list[str]:
+        """Texts for the log of a validation."""
+
+
+@dataclass(frozen=True)
+class ZonkeyLearner:
+    """One level of the model alone, or all levels jointly."""
+
+    config: Config
+    stage: StageConfig
+    only: int | None  # the level that is trained; None for all
+
+    @property
+    def decay(self) -> float:
+        """Of the averaged weights."""
+        return self.config.model.ema
+
+    def freeze(self, model: Zonkey) -> None:
+        """Lower levels, and above level 0 the byte codebook, take no gradient when one level is trained alone."""
+        freeze_below(model, self.only)
+
+    def forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
+        """This part of the run's losses on sampled begins; validating, all losses on the deterministic split."""
+        weights, sampled = self._weights(step), step is not None
+        out = network(batch.tokens, batch.lengths, weights, random, self.only, sampled)
+        named = {
+            f"level{index}/{name}": value
+            for index, level in enumerate(out.levels)
+            if level is not None
+            for name, value in (level.losses.named() | level.metrics.named()).items()
+        }
+        return Outcome(out.loss, named)
+
+    def samples(self, model: Zonkey) -> list[str]:
+        """Texts from noise."""
+        return generate(model, self.config.train.sample_texts, seed=self.config.seed)
+
+    def _weights(self, step: int | None) -> LossConfig:
+        losses = self.config.losses
+        early = self.only is not None and step is not None and step < losses.delay * self.stage.steps
+        return losses.early() if early else losses
+
+
+def freeze_below(model: Zonkey, only: int | None) -> None:
+    """Train one level alone: lower ones, and above level 0 the byte codebook, take no gradient."""
+    for index, level in enumerate(model.levels):
+        level.requires_grad_(only is None or index == only)
+    model.codebook.requires_grad_(only is None or only == 0)

@@ -1,0 +1,134 @@
+"""One training run, whatever it trains: resumed where it stopped, in one process or several."""
+
+import hashlib
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from zonkey.checkpoint import load_state, save_model
+from zonkey.config import Config, StageConfig, fingerprint
+from zonkey.data import Batches, Corpus
+from zonkey.runtime import start
+from zonkey.train.distributed import Ranks
+from zonkey.train.learner import Learner
+from zonkey.train.loop import Job, Trainer, TrainingError
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """How a run went: rows of losses and metrics by step, and the last validation."""
+
+    history: list[dict[str, Any]]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Run(Generic[M]):
+    """From text to the folder of a model."""
+
+    config: Config
+    stage: StageConfig
+    name: str
+    identity: tuple[Any, ...]  # what tells this run from others, beside the fields here: inputs and code
+    corpus: Path  # folder that ``zonkey.data.prepare`` made
+    split: str  # that it trains on
+    out: Path  # model folder to write
+    runs: Path  # where the training state goes, in a folder named by parameters and inputs
+    learner: Learner[M]
+    build: Callable[[], M]  # the model as it is before the first step
+    worker: tuple[str, ...]  # module that trains the same in one of several processes, and its arguments
+
+
+def train(run: Run[M]) -> TrainSummary:
+    """Train, or go on, to the end, and save the averaged model.
+
+    Raises:
+        TrainingError: a loss is not finite, memory is short, or a process of several failed.
+    """
+    config, stage = run.config, run.stage
+    text = Corpus(run.corpus, run.split)
+    folder = run.runs / f"{run.name.replace(' ', '')}-{_key(run, text)}"
+    if config.train.processes > 1 and not torch.distributed.is_torchelastic_launched():
+        _launch(run)
+        return _summary(folder)
+    ranks = Ranks.join("cuda" if torch.cuda.is_available() and config.runtime.device != "cpu" else "cpu")
+    try:
+        runtime = start(config.runtime, ranks.local)
+        job = Job(
+            config,
+            stage,
+            run.name,
+            run.learner,
+            Batches(text, stage.batch, stage.bytes, config.seed, ranks.rank, ranks.world),
+            Batches(Corpus(run.corpus, "validation"), stage.batch, stage.bytes, config.seed),
+            folder,
+        )
+        average = Trainer(job, run.build(), runtime, ranks).run()
+        if ranks.rank == 0:
+            save_model(average, config, run.out)
+        ranks.wait()
+    except torch.OutOfMemoryError:
+        raise TrainingError(
+            f"{run.name}: out of memory with {stage.batch} documents of {stage.bytes} bytes in {stage.micro_batches}"
+            " micro-batches; raise micro_batches, or lower batch or bytes"
+        ) from None
+    finally:
+        ranks.leave()
+    return _summary(folder)
+
+
+def _key(run: Run, text: Corpus) -> str:
+    config = run.config
+    shared = config.train.model_dump(mode="json", exclude={"levels", "finetune", "processes", "checkpoint_every"})
+    parts = (run.name, config.seed, shared, run.stage, config.runtime.precision, text.fingerprint)
+    return fingerprint(*parts, *run.identity)
+
+
+def _launch(run: Run) -> None:
+    """Do the same in several processes; their exit status is this one's."""
+    processes, (module, *arguments) = run.config.train.processes, run.worker
+    run.runs.mkdir(parents=True, exist_ok=True)
+    params = run.runs / f"launch-{fingerprint(run.config)}.json"
+    params.write_text(run.config.model_dump_json(), encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={processes}", "-m", module, str(params), *arguments]
+    log.info("starting %d processes", processes)
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        raise TrainingError(f"training in {processes} processes failed with status {done.returncode}")
+
+
+def _summary(folder: Path) -> TrainSummary:
+    state = load_state(folder)
+    if state is None:
+        raise TrainingError(f"no training state in {folder}; the run did not finish")
+    last = [row for row in state["history"] if row.get("kind") == "validation"][-1]
+    metrics = {name.split("/", 1)[1]: value for name, value in last.items() if name.startswith("validation/")}
+    return TrainSummary(state["history"], metrics)
+
+
+def code_fingerprint(*folders: str) -> str:
+    """SHA-256 of the modules a run computes with, in the package and in these sub-packages.
+
+    Changed code never goes on with an old run.
+    """
+    package = Path(__file__).parent.parent
+    parts = [*package.glob("*.py"), *(path for name in folders for path in (package / name).glob("*.py"))]
+    return fingerprint([[path.name, file_fingerprint(path)] for path in sorted(parts)])
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
