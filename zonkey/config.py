@@ -258,6 +258,20 @@ class BaselinesConfig(_Frozen):
         return self
 
 
+class SuitesConfig(_Frozen):
+    """How much the suites measure (notebooks 71 to 75, ``suites/dvc.yaml``)."""
+
+    documents: Positive  # held-out texts
+    generated: Positive  # texts of every source
+    calls: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the denoiser, for each text
+    gap_lengths: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # bytes
+    gaps: Positive  # texts with gaps, for every length and place
+    context: Positive  # known bytes beside a gap
+    infill_steps: Positive  # denoiser calls for a text with gaps
+    perturbations: Annotated[tuple[Rate, ...], Field(min_length=1, strict=False)]  # share of the characters hit
+    seed: Count
+
+
 class VariantConfig(_Frozen):
     """One model of the ablations: what differs from the reference."""
 
@@ -317,6 +331,7 @@ class Config(_Frozen):
     sample: SampleConfig
     evaluate: EvaluateConfig
     baselines: BaselinesConfig
+    suites: SuitesConfig
     seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
     ablations: AblationsConfig
     pipeline: PipelineConfig

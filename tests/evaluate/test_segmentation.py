@@ -29,6 +29,7 @@ def at(kind: str, text: str = TEXT) -> list[int]:
         ("word_start", [0, 2, 5, 9]),
         ("sentence_start", [0, 9]),
         ("sentence_end", [7, 12]),
+        ("after_full_stop", [8]),
         ("inside_word", [3, 6, 10, 11]),
         ("space", [1, 4, 8]),
         ("digit", [5, 6]),
@@ -49,7 +50,11 @@ def test_sentences_begin_after_marks_and_line_ends() -> None:
 def test_match_by_hand() -> None:
     # Cuts at 2, 5, 7 against boundaries at 2, 6: one of three cuts and one of two boundaries agree.
     assert match([{0, 2, 5, 7}], [{0, 2, 6}]) == Match(1 / 3, 1 / 2, pytest.approx(0.4))
-    assert match([{0, 2, 5, 7}], [{0, 2, 6}], tolerance=1) == Match(1.0, 1.0, 1.0)
+    # Within one byte 5 is at 6, and 7 is left over: a boundary has one cut only.
+    assert match([{0, 2, 5, 7}], [{0, 2, 6}], tolerance=1) == Match(2 / 3, 1.0, pytest.approx(0.8))
+    # 4 goes with 3, not with 5, so that 6 finds 5.
+    assert match([{4, 6}], [{3, 5}], tolerance=1) == Match(1.0, 1.0, 1.0)
+    assert match([{3}, {4}], [{4}, {3}], tolerance=0) == Match(0.0, 0.0, 0.0), "texts are not mixed"
     assert match([{0}], [{0}]) == Match(0.0, 0.0, 0.0)
 
 

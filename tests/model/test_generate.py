@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.model.build import model, random
 from zonkey import Zonkey, generate, infill
 from zonkey.denoiser import Denoised
-from zonkey.generate import sample_latents
+from zonkey.generate import fill_gaps, sample_latents
 from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
 from zonkey.sphere import radius, sphere_noise
 
@@ -235,3 +235,37 @@ def test_what_stands_around_a_gap_is_never_touched(before: str, size: int, after
 def test_infilling_that_makes_no_sense_is_refused(text: str, steps: int | None, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         infill(model(2), text, steps=steps)
+
+
+@objectives
+def test_gaps_of_many_texts_are_filled_side_by_side(objective: str) -> None:
+    built = model(2, objective)
+    texts = [[b"The ", 6, b" of France"], [5, "바다".encode()[:4]], [b"It ends in ", 4], [3, b" and ", 4, b", ", 2]]
+    filled = fill_gaps(built, texts, steps=2, seed=3)
+    for text, result in zip(texts, filled, strict=True):
+        pattern = b"".join(re.escape(part) if isinstance(part, bytes) else b".{%d}" % part for part in text)
+        assert re.fullmatch(pattern, result, re.DOTALL)
+    assert filled == fill_gaps(built, texts, steps=2, seed=3) != fill_gaps(built, texts, steps=2, seed=4)
+
+
+def test_one_text_is_filled_as_infill_does() -> None:
+    built, text = model(2), "The {gap:6} of France"
+    (filled,) = fill_gaps(built, [[b"The ", 6, b" of France"]], steps=2, seed=1)
+    assert (
+        b"The " + filled[4:10].decode(errors="replace").encode() + b" of France"
+        == infill(built, text, steps=2, seed=1).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "steps", "says"),
+    [
+        ([], None, "at least one text"),
+        ([[b"a", 0]], None, "a gap has 0 bytes"),
+        ([[b"ab", 2]], 0, "steps is 0"),
+        ([[b"ab", 2], [1]], None, "has 1 bytes; this model takes 2 to 4096"),
+    ],
+)
+def test_gaps_that_make_no_sense_are_refused(texts: list, steps: int | None, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fill_gaps(model(2), texts, steps=steps)

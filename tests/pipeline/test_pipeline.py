@@ -133,7 +133,7 @@ def test_the_published_tour_is_the_one_that_the_code_gives(repository: Copy) -> 
 
 
 def test_notebooks_run_by_hand_and_change_nothing(repository: Copy) -> None:
-    for path in sorted((repository.path / "notebooks").glob("*.ipynb")):
+    for path in sorted((repository.path / "notebooks").glob("[0-6]*.ipynb")):  # the suites have their own stages
         _nbval(repository, "--nbval-lax", str(path.relative_to(repository.path)))
     assert "Running stage" not in repository.run("dvc", "repro")
     assert repository.changes == ""

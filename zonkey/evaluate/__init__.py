@@ -1,8 +1,41 @@
 """Metrics of a trained model on held-out text: pure functions, frozen results, nothing a loss ever sees."""
 
+from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_shannon, longest_copy
+from zonkey.evaluate.fidelity import (
+    Fidelity,
+    LevelFidelity,
+    fidelity_score,
+    floats_per_byte,
+    level_fidelity,
+    script,
+    segments_right,
+)
+from zonkey.evaluate.fillers import (
+    Continuer,
+    Directed,
+    better_filler,
+    constant_filler,
+    left_filler,
+    oracle_filler,
+    right_filler,
+    zonkey_filler,
+)
+from zonkey.evaluate.gaps import PLACES, Filler, FillingScore, Masked, Puzzle, filling_score, filling_scores, puzzles
 from zonkey.evaluate.generation import GenerationScore, corpus_words, generation_score, sentences, words
 from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
+from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
+from zonkey.evaluate.references import pieces, shuffled
+from zonkey.evaluate.robustness import (
+    DAMAGES,
+    Damaged,
+    Recovery,
+    Shift,
+    boundary_shift,
+    boundary_shifts,
+    damage,
+    recovery,
+)
 from zonkey.evaluate.round_trip import Reconstruction, batches, noise_curve, reconstruction
 from zonkey.evaluate.segmentation import (
     KINDS,
@@ -15,41 +48,104 @@ from zonkey.evaluate.segmentation import (
     sentence_starts,
     word_starts,
 )
+from zonkey.evaluate.splitting import (
+    Agreement,
+    Boundaries,
+    SplitterScore,
+    found_boundaries,
+    splitter_scores,
+    true_boundaries,
+    zonkey_splitters,
+)
 from zonkey.evaluate.text import TextScore, compare, similarity
 from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
 from zonkey.evaluate.whole import measure
+from zonkey.evaluate.writing import WritingScore, Yardstick, mauve_score, writing_score, yardstick
 
 __all__ = [
+    "DAMAGES",
     "KINDS",
+    "PLACES",
+    "Agreement",
     "Blank",
+    "Boundaries",
+    "Continuer",
+    "Damaged",
+    "Directed",
     "ExistenceProfile",
+    "Fidelity",
+    "Filler",
+    "FillingScore",
     "GenerationScore",
     "InfillScore",
+    "Judge",
+    "LevelFidelity",
     "LevelReport",
+    "Masked",
     "Match",
+    "Puzzle",
     "Reconstruction",
+    "Recovery",
+    "Shift",
+    "Splitter",
+    "SplitterScore",
+    "TextIndex",
     "TextScore",
+    "WritingScore",
+    "Yardstick",
     "batches",
+    "better_filler",
+    "bits_per_byte",
     "blanks",
+    "boundary_shift",
+    "boundary_shifts",
     "compare",
+    "constant_filler",
     "corpus_words",
+    "damage",
     "denoising",
+    "distinct",
     "existence_profile",
+    "fidelity_score",
     "fill",
+    "filling_score",
+    "filling_scores",
     "flat",
+    "floats_per_byte",
+    "found_boundaries",
     "generation_score",
+    "index_text",
     "infill_score",
+    "jensen_shannon",
     "kinds_of",
+    "left_filler",
+    "level_fidelity",
     "level_report",
+    "longest_copy",
     "match",
+    "mauve_score",
     "measure",
     "noise_curve",
+    "oracle_filler",
+    "pieces",
+    "puzzles",
     "reconstruction",
+    "recovery",
+    "right_filler",
     "rounded",
+    "script",
     "segment_lengths",
+    "segments_right",
     "sentence_starts",
     "sentences",
+    "shuffled",
     "similarity",
+    "splitter_scores",
+    "true_boundaries",
     "word_starts",
     "words",
+    "writing_score",
+    "yardstick",
+    "zonkey_filler",
+    "zonkey_splitters",
 ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +21,7 @@ KINDS = (
     "word_start",
     "sentence_start",
     "sentence_end",  # the mark itself
+    "after_full_stop",  # the byte after a sentence's full stop, usually a space
     "inside_word",  # a word's byte, but not its first
     "space",
     "digit",
@@ -89,15 +89,17 @@ def level_report(segmentations: Sequence[Segmentation], level: int) -> LevelRepo
     )
 
 
-def match(found: Iterable[set[int]], true: Iterable[set[int]], tolerance: int = 0) -> Match:
-    """Cuts of many texts against boundaries, at most ``tolerance`` bytes away; offset 0 does not count."""
-    cuts = hits = bounds = reached = 0
+def match(found: Iterable[Set[int]], true: Iterable[Set[int]], tolerance: int = 0) -> Match:
+    """Cuts of many texts against boundaries, at most ``tolerance`` bytes away; offset 0 does not count.
+
+    A cut is paired with one boundary and a boundary with one cut, as many pairs as can be. With a tolerance of one
+    byte, a segment that begins at the space before a word counts as beginning at the word.
+    """
+    cuts = bounds = hits = 0
     for one, other in zip(found, true, strict=True):
         ours, theirs = sorted(one - {0}), sorted(other - {0})
-        cuts, bounds = cuts + len(ours), bounds + len(theirs)
-        hits += sum(_near(theirs, at, tolerance) for at in ours)
-        reached += sum(_near(ours, at, tolerance) for at in theirs)
-    precision, recall = hits / max(cuts, 1), reached / max(bounds, 1)
+        cuts, bounds, hits = cuts + len(ours), bounds + len(theirs), hits + _pairs(ours, theirs, tolerance)
+    precision, recall = hits / max(cuts, 1), hits / max(bounds, 1)
     both = precision + recall
     return Match(precision, recall, 2 * precision * recall / both if both else 0.0)
 
@@ -115,6 +117,7 @@ def kinds_of(text: str) -> list[tuple[str, ...]]:
     """The kinds of every byte, in the order of :data:`KINDS`."""
     data = text.encode()
     starts, sentences, ends = word_starts(text), sentence_starts(text), _offsets(text, SENTENCE_END)
+    stops = {at for at in ends if data[at] == ord(".")}
     words = _covered(text, WORD)
     spaces = _covered(text, re.compile(r"\s"))
     digits = _covered(text, re.compile(r"\d"))
@@ -126,6 +129,7 @@ def kinds_of(text: str) -> list[tuple[str, ...]]:
             at in starts,
             at in sentences,
             at in ends,
+            at - 1 in stops,
             at in words and at not in starts,
             at in spaces,
             at in digits,
@@ -152,9 +156,15 @@ def sentence_starts(text: str) -> set[int]:
     return {at[found.end()] for found in SENTENCE.finditer(text)}
 
 
-def _near(sorted_offsets: Sequence[int], at: int, tolerance: int) -> bool:
-    place = bisect_left(sorted_offsets, at - tolerance)
-    return place < len(sorted_offsets) and sorted_offsets[place] <= at + tolerance
+def _pairs(ours: Sequence[int], theirs: Sequence[int], tolerance: int) -> int:
+    """The most pairs at most ``tolerance`` apart; both are sorted, so taking the first that fits is best."""
+    at = pairs = 0
+    for cut in ours:
+        while at < len(theirs) and theirs[at] < cut - tolerance:
+            at += 1
+        if at < len(theirs) and theirs[at] <= cut + tolerance:
+            at, pairs = at + 1, pairs + 1
+    return pairs
 
 
 def _offsets(text: str, pattern: re.Pattern[str]) -> set[int]:

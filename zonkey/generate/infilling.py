@@ -4,6 +4,7 @@ Shapes: B candidates, N positions, S segments, D width, E = C x D.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,25 +41,55 @@ def infill(model: Zonkey, text: str, *, steps: int | None = None, seed: int = 0)
     Raises:
         ValueError: no gap, a malformed one, no step, or a text too short or too long for the model.
     """
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    _check_steps(steps)
     parts = parse_gaps(text)
     choices = [(part.length,) if part.length else FREE_LENGTHS for part in parts if isinstance(part, Gap)]
     candidates = list(itertools.islice(itertools.product(*choices), 64))
-    template = _template(parts, candidates, model)
+    rows = []
+    for sizes in candidates:
+        left = iter(sizes)
+        rows.append([part.encode() if isinstance(part, str) else next(left) for part in parts])
+    template = _template(rows, model)
     filled, scores = _fill(model, template, steps or model.config.steps, seeded(seed, device=model.device))
     best = int(scores.argmax())
     return _read(parts, candidates[best], filled[best])
 
 
-def _template(parts: tuple[str | Gap, ...], candidates: list[tuple[int, ...]], model: Zonkey) -> _Template:
-    rows = []
-    for sizes in candidates:
-        left = iter(sizes)
-        rows.append([b for part in parts for b in (part.encode() if isinstance(part, str) else [-1] * next(left))])
+def fill_gaps(
+    model: Zonkey, texts: Sequence[Sequence[bytes | int]], *, steps: int | None = None, seed: int = 0
+) -> list[bytes]:
+    """Fill gaps of known length in many texts side by side, as :func:`infill` does.
+
+    Args:
+        model: a trained model.
+        texts: of each text known bytes and lengths of gaps, in order; neither has to be whole characters.
+        steps: denoiser calls; None takes the model's own number.
+        seed: the same seed and texts give the same bytes.
+
+    Raises:
+        ValueError: no text, a gap of less than 1 byte, no step, or a text too short or too long for the model.
+    """
+    _check_steps(steps)
+    if not texts:
+        raise ValueError("give a list of at least one text with gaps")
+    if bad := [part for text in texts for part in text if isinstance(part, int) and part < 1]:
+        raise ValueError(f"a gap has {bad[0]} bytes; at least 1 is needed")
+    template = _template(texts, model)
+    filled, _ = _fill(model, template, steps or model.config.steps, seeded(seed, device=model.device))
+    lengths = template.lengths.tolist()
+    return [bytes(row[:length]) for row, length in zip(filled.tolist(), lengths, strict=True)]
+
+
+def _check_steps(steps: int | None) -> None:
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps is {steps}; at least 1 is needed")
+
+
+def _template(texts: Sequence[Sequence[bytes | int]], model: Zonkey) -> _Template:
+    rows = [[b for part in text for b in (part if isinstance(part, bytes) else [-1] * part)] for text in texts]
     limit = model.config.max_text_bytes
-    if not 2 <= max(map(len, rows)) <= limit:
-        raise ValueError(f"the text with its gaps has {max(map(len, rows))} bytes; this model takes 2 to {limit}")
+    if bad := [len(row) for row in rows if not 2 <= len(row) <= limit]:
+        raise ValueError(f"the text with its gaps has {bad[0]} bytes; this model takes 2 to {limit}")
     longest = max(map(len, rows))
     known = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=model.device)
     lengths = torch.tensor([len(row) for row in rows], device=model.device)
