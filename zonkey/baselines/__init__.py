@@ -2,6 +2,7 @@
 
 from zonkey.baselines.fit import train_language, train_tokenizer
 from zonkey.baselines.language import LanguageModel
+from zonkey.baselines.scores import LanguageScore, language_score
 from zonkey.baselines.splitters import (
     Splitter,
     bpe_of_rate,
@@ -17,6 +18,7 @@ from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary
 __all__ = [
     "ByteVocabulary",
     "LanguageModel",
+    "LanguageScore",
     "Splitter",
     "TokenVocabulary",
     "bpe_of_rate",
@@ -24,6 +26,7 @@ __all__ = [
     "calibrate",
     "entropy_splitter",
     "fixed_stride",
+    "language_score",
     "random_splitter",
     "train_language",
     "train_tokenizer",
