@@ -41,6 +41,13 @@ DRAW: dict[str, Callable[[], Figure]] = {
         np.log(EXISTENCE[0]), np.eye(3), {"soft": EXISTENCE[0], "hard": EXISTENCE[1]}
     ),
     "paths_on_the_circle": lambda: plots.paths_on_the_circle({"even": np.array([[1.0, 0.0], [0.0, 1.0]])}),
+    "bars": lambda: plots.bars({"words": {"reference": 0.9, "hard": 0.5}, "text": {"reference": 0.8}}, "Attention"),
+    "against": lambda: plots.against(
+        {"bytes right": {"Zonkey": {"16": 0.2, "4": 0.4}}, "bits": {"left": {"0": 3.0, "4": 2.0}}},
+        "bytes",
+        ["bytes right"],
+    ),
+    "seed_spread": lambda: plots.seed_spread({"words": {"0": 0.9, "1": 0.8}, "text": {"0": 1.0}}),
     "cosines": lambda: plots.cosines([0.0, 1.0], {"flow": [1.0, 0.0]}),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from zonkey.cli import main
 from zonkey.config import ConfigError, parse
-from zonkey.results import Page, Status, load_page, load_words, outcome, read, rows, verdicts
+from zonkey.results import Page, Status, load_page, load_words, outcome, read, rows, series, verdicts
 from zonkey.results.schema import Table, Target, Word
 from zonkey.results.tables import fill, markdown, reading
 
@@ -114,7 +114,7 @@ class TestOutcome:
         self, metrics: dict[str, float], word: Word | None, verdict: str | None
     ) -> None:
         if verdict is None:
-            with pytest.raises(ValueError, match="verdict of words on default says .*, but it is "):
+            with pytest.raises(ValueError, match=r"verdict of words on default says .*, but it is "):
                 outcome(target(), "default", metrics, word)
         else:
             assert outcome(target(), "default", metrics, word).verdict == verdict
@@ -122,8 +122,16 @@ class TestOutcome:
 
 @pytest.mark.parametrize(
     ("value", "percent", "text"),
-    [(0.85, False, "0.850"), (0.0, False, "0.00"), (12.345, False, "12.3"), (123.4, False, "123"), (7, False, "7")]
-    + [(12345, False, "12,345"), (3456.7, False, "3,457"), (0.125, True, "12.5%"), (1, True, "100.0%")],
+    [
+        (0.85, False, "0.850"),
+        (0.0, False, "0.00"),
+        (123.4, False, "123"),
+        (7, False, "7"),
+        (12345, False, "12,345"),
+        (3456.7, False, "3,457"),
+        (0.125, True, "12.5%"),
+        (1, True, "100.0%"),
+    ],
 )
 def test_numbers_for_reading(value: float, percent: bool, text: str) -> None:
     assert verdicts.number(value, percent) == text
@@ -137,6 +145,12 @@ def test_rows_by_what_stars_stand_for() -> None:
     assert rows(metrics, "*.*.f1")["a, y"] == {"": 0.5}
     assert rows(metrics, "seed*") == {"1": {"f1": 4.0}}
     assert rows(metrics, "c.*") == {}
+
+
+def test_series_take_one_metric_of_each_row() -> None:
+    metrics = {"fill.gap4.left": 0.5, "fill.gap16.left": 0.25, "fill.gap4.left.more": 9.0}
+    patterns = {"baseline": "fill.gap*.left", "gone": "fill.gap*.right"}
+    assert series(metrics, patterns) == {"baseline": {"4": 0.5, "16": 0.25}}
 
 
 def table(**changes: Any) -> Table:

@@ -3,10 +3,10 @@
 ``page.yaml`` says what is on the page; nothing in it or in the code is a result.
 """
 
-from zonkey.results.measured import read, rows
+from zonkey.results.measured import read, rows, series
 from zonkey.results.page import Measured, measured, outcomes, render, target_lines
 from zonkey.results.schema import Page, load_page, load_words
-from zonkey.results.tables import Filled, fill
+from zonkey.results.tables import Filled, describe, fill
 from zonkey.results.verdicts import Outcome, Status, outcome
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Status",
+    "describe",
     "fill",
     "load_page",
     "load_words",
@@ -24,5 +25,6 @@ __all__ = [
     "read",
     "render",
     "rows",
+    "series",
     "target_lines",
 ]

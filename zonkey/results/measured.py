@@ -39,6 +39,18 @@ def rows(metrics: Metrics, pattern: str) -> dict[str, dict[str, float]]:
     return found
 
 
+def series(metrics: Metrics, patterns: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """One metric of many rows: by a name of its own, then by what the stars stand for. What is missing is left out.
+
+    ``series({"fill.4.left": 0.5}, {"baseline": "fill.*.left"})`` gives ``{"baseline": {"4": 0.5}}``.
+    """
+    found = {
+        name: {label: row[""] for label, row in rows(metrics, pattern).items() if "" in row}
+        for name, pattern in patterns.items()
+    }
+    return {name: points for name, points in found.items() if points}
+
+
 def _file(path: Path) -> Iterator[tuple[str, float]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -102,15 +102,19 @@ def _table(page: Page, table: Table, corpus: str, one: Measured) -> Iterator[str
     if not filled.rows:
         yield f"**{spec.title}.** Not measured ({command})."
         return
-    setting = ", ".join(part for part in (_data(one), _budget(one.params, table), _seeds(one, table)) if part)
+    setting = ", ".join(part for part in (_data(one), _budget(one, table), _seeds(one, table)) if part)
     yield f"**{spec.title}.** {setting}; {command}."
     yield from ("", *markdown(table, filled))
     if sentence := reading(table, filled):
         yield from ("", sentence[:1].upper() + sentence[1:])
-    for folder in (spec.profile, f"suites/{spec.profile}"):
-        path = f"{folder}/figures/{table.figure}.svg"
-        if table.figure and (one.reports / path).is_file():
-            yield from ("", f"[Figure]({one.link}/{path})")
+    if links := list(_figures(one, spec.profile, table)):
+        yield from ("", f"Figures: {', '.join(links)}")
+
+
+def _figures(one: Measured, profile: str, table: Table) -> Iterator[str]:
+    for path in (f"{folder}/figures/{name}.svg" for name in table.figures for folder in (profile, f"suites/{profile}")):
+        if (one.reports / path).is_file():
+            yield f"[{Path(path).stem}]({one.link}/{path})"
 
 
 def _data(one: Measured) -> str:
@@ -118,17 +122,16 @@ def _data(one: Measured) -> str:
     return f"{number(size)} bytes of training text" if size is not None else ""
 
 
-def _budget(params: Mapping[str, Any], table: Table) -> str:
-    """Steps by stage, and how much text they read."""
-    if not params:
+def _budget(one: Measured, table: Table) -> str:
+    """How much text was read in training, and in how many steps of the profile's stages."""
+    if table.budget:
+        size = one.metrics.get(table.budget)
+        return f"training read {number(size)} bytes" if size is not None else ""
+    if "train" not in one.params:
         return ""
-    stages, final = params["train"]["levels"], params["train"]["finetune"]
-    steps = [stage["steps"] for stage in stages]
-    last = final["steps"]
-    if table.budget == "ablations":
-        steps, last = list(params["ablations"]["steps"]), params["ablations"]["finetune"]
-    read_bytes = sum(n * s["batch"] * s["bytes"] for n, s in zip((*steps, last), (*stages, final), strict=True))
-    return f"{' + '.join(map(str, (*steps, last)))} steps that read {number(read_bytes)} bytes"
+    stages = [*one.params["train"]["levels"], one.params["train"]["finetune"]]
+    size = sum(stage["steps"] * stage["batch"] * stage["bytes"] for stage in stages)
+    return f"training read {number(size)} bytes in {' + '.join(str(stage['steps']) for stage in stages)} steps"
 
 
 def _seeds(one: Measured, table: Table) -> str:

@@ -53,8 +53,8 @@ class Table(_Frozen):
     seeds: bool = False
     read: list[str] = []  # columns that the sentence below the table reads
     trend: bool = False  # it reads first and last row, not greatest and least
-    figure: str = ""  # name of a published figure
-    budget: Literal["train", "ablations"] = "train"
+    figures: list[str] = []  # names of published figures
+    budget: str = ""  # metric that counts the bytes read in training, where it is not the profile's
 
 
 class Section(_Frozen):

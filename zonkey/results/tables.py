@@ -68,16 +68,15 @@ def reading(table: Table, filled: Filled) -> str:
             for head, (_, least, most, _) in filled.rows.items()
         ]
     else:
-        said = [_column(head, filled.column(head), table.trend) for head in table.read if filled.column(head)]
+        said = [describe(head, filled.column(head), table.trend) for head in table.read if filled.column(head)]
     return "; ".join(said) + "." if said else ""
 
 
-def plain(label: str) -> str:
-    """``level0_words`` as people write it."""
-    return re.sub(r"(?<=[a-z])(?=\d)", " ", label).replace("_", " ")
+def describe(head: str, column: Mapping[str, float], trend: bool = False) -> str:
+    """A clause on one column: its first and last number (``trend``), or its greatest and least; not of an empty one.
 
-
-def _column(head: str, column: Mapping[str, float], trend: bool) -> str:
+    A ``head`` that ends with % is of shares, which are shown as percent.
+    """
     name = head.removesuffix(" %")
     labels: Sequence[str] = list(column) if trend else sorted(column, key=lambda label: -column[label])
     first, last = labels[0], labels[-1]
@@ -87,6 +86,11 @@ def _column(head: str, column: Mapping[str, float], trend: bool) -> str:
     if trend:
         return f"{name} goes from {one} ({first}) to {other} ({last})"
     return f"{name} is highest for {first} ({one}) and lowest for {last} ({other})"
+
+
+def plain(label: str) -> str:
+    """``level0_words`` as people write it."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", label).replace("_", " ")
 
 
 def _cell(value: float | None, head: str) -> str:
