@@ -10,7 +10,16 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("00_tour", "10_prepare", "20_train_level", "30_finetune", "40_sample", "50_evaluate", "60_figures", "79_results")
+NAMES = (
+    "00_tour",
+    "10_prepare",
+    "20_train_level",
+    "30_finetune",
+    "40_sample",
+    "50_evaluate",
+    "60_figures",
+    "79_results",
+)
 MAGICS = {"matplotlib", "config"}  # nbval passes a cell whose magic it does not know
 LINES, CELLS, FUNCTION = 15, 40, 5
 

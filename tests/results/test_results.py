@@ -68,7 +68,7 @@ class TestOutcome:
         for bits, expected in ((2.3, Status.REACHED), (2.31, Status.MISSED)):  # 15% above 2.0 is 2.3
             metrics = {"gen.bits": bits, "gen.held.bits": 2.0}
             found = status(metrics, value=["gen.bits"], compare="at most", of=of, corpora={"default": 1.15})
-            assert found == (expected, f"{bits:.2f} against 2.00 (held-out text)")
+            assert found == (expected, f"{bits:.3f} against 2.000 (held-out text)")
 
     def test_each_has_to_hold_and_the_worst_is_shown(self) -> None:
         options: dict[str, Any] = {
@@ -124,8 +124,8 @@ class TestOutcome:
     ("value", "percent", "text"),
     [
         (0.85, False, "0.850"),
-        (0.0, False, "0.00"),
-        (123.4, False, "123"),
+        (0.000001, False, "0.000"),
+        (123.4, False, "123.4"),
         (7, False, "7"),
         (12345, False, "12,345"),
         (3456.7, False, "3,457"),
@@ -157,7 +157,7 @@ def table(**changes: Any) -> Table:
     raw = {
         "title": "Cuts",
         "command": "dvc repro",
-        "rows": "seg.*",
+        "rows": ["seg.*"],
         "first": "splitter",
         "columns": {"F1": "f1", "sure %": "sure"},
         "read": ["F1", "sure %"],
@@ -174,11 +174,11 @@ class TestTables:
             "| splitter | F1 | sure |",
             "|---|---:|---:|",
             "| entropy | 0.800 | – |",
-            "| none | 0.00 | – |",
+            "| none | 0.000 | – |",
             "| random | 0.200 | – |",
             "| Zonkey | 0.850 | 50.0% |",
         ]
-        said = "F1 is highest for Zonkey (0.850) and lowest for none (0.00); sure is 50.0% for Zonkey."
+        said = "F1 is highest for Zonkey (0.850) and lowest for none (0.000); sure is 50.0% for Zonkey."
         assert reading(table(), filled) == said
 
     def test_a_trend_goes_by_number(self) -> None:
@@ -188,7 +188,7 @@ class TestTables:
         assert reading(table(trend=True), filled) == "F1 goes from 0.300 (gap 4) to 0.100 (gap 16)."
 
     def test_seeds_have_mean_least_and_most(self) -> None:
-        spec = table(rows="seed*", seeds=True)
+        spec = table(rows=["seed*"], seeds=True)
         filled = fill(spec, {"seed0.f1": 0.5, "seed1.f1": 0.25, "seed2.f1": 0.75, "seed0.sure": 0.5})
         assert filled.rows == {"F1": (0.5, 0.25, 0.75, 3), "sure %": (0.5, 0.5, 0.5, 1)}
         assert markdown(spec, filled)[2:] == [
@@ -196,6 +196,11 @@ class TestTables:
             "| sure | 50.0% | 50.0% | 50.0% | 1 |",
         ]
         assert reading(spec, filled) == "F1 lies between 0.250 and 0.750; sure lies between 50.0% and 50.0%."
+
+    def test_rows_come_from_several_places(self) -> None:
+        metrics = {"own.zonkey_level0.f1": 0.9, "own.zonkey_level1.f1": 0.5, "others.level0.bpe.f1": 0.25}
+        spec = table(rows=["own.*_level0", "others.level0.*"], columns={"F1": "f1"})
+        assert fill(spec, metrics).rows == {"bpe": (0.25,), "zonkey": (0.9,)}
 
     def test_nothing_measured_is_no_row(self) -> None:
         assert fill(table(), {}).rows == {}

@@ -66,7 +66,7 @@ def render(page: Page, corpora: Mapping[str, Measured], found: Mapping[tuple[str
         lines += ["", f"## {section.title}", "", f"> {section.claim} ({section.source})"]
         for table in section.tables:
             lines += ["", f"### {table.title}"]
-            for name, one in corpora.items():
+            for name, one in ((name, one) for name, one in corpora.items() if name in (table.corpora or corpora)):
                 lines += ["", *_table(page, table, name, one)]
         lines += list(_said(page, section, found))
     return "\n".join(lines) + "\n"

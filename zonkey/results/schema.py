@@ -45,8 +45,9 @@ class Table(_Frozen):
     """A table for each corpus. With ``seeds``, a row for each column of the others: mean, least and most."""
 
     title: str
+    corpora: list[str] = []  # where it can be measured; everywhere if none is named
     command: str
-    rows: str  # dotted name with stars, see measured.rows
+    rows: list[str]  # dotted names with stars, see measured.rows
     first: str  # heading of the first column
     columns: dict[str, str]  # heading: dotted name below the row; a heading that ends with % shows shares as percent
     names: dict[str, str] = {}  # what rows are called

@@ -28,9 +28,10 @@ class Filled:
 
 def fill(table: Table, metrics: Metrics) -> Filled:
     """The numbers of a table; no row where nothing was measured. With ``seeds``: see :func:`spread`."""
+    every = {label: row for pattern in table.rows for label, row in rows(metrics, pattern).items()}
     found = {
         table.names.get(label, plain(label)): tuple(row.get(path) for path in table.columns.values())
-        for label, row in sorted(rows(metrics, table.rows).items(), key=lambda item: _natural(item[0]))
+        for label, row in sorted(every.items(), key=lambda item: _natural(item[0]))
     }
     kept = {label: row for label, row in found.items() if any(value is not None for value in row)}
     filled = Filled(tuple(table.columns), kept)

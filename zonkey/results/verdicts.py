@@ -92,9 +92,9 @@ def bound(target: Target, corpus: str) -> str:
 
 
 def number(value: float, percent: bool = False) -> str:
-    """For reading: a share as percent, a count as it is, anything else to three significant digits."""
+    """For reading: a share as percent, a count as it is, anything else with as many digits as its size leaves."""
     if percent:
         return f"{100 * value:.1f}%"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:#.3g}".rstrip(".")
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
