@@ -73,6 +73,7 @@ class LevelConfig(_Frozen):
     compressor_layers: Positive
     denoiser_layers: Positive
     decompressor_layers: Positive
+    flow_layers: Positive  # of the network that the flow objective samples compressed vectors with
     splitter_layers: Positive
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
@@ -80,7 +81,7 @@ class LevelConfig(_Frozen):
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
-    generative_rows: Fraction  # of the segments that also pass with noise in a training step (latent, noisy, dirty)
+    generative_rows: Fraction  # of the segments that also pass with noise in a training step (noisy, dirty)
     capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
 
     @model_validator(mode="after")
@@ -98,6 +99,7 @@ class FlowConfig(_Frozen):
     """Spherical flow matching (the author's later objective)."""
 
     steps: Positive  # geodesic steps when sampling
+    rows: Positive  # compressed vectors of each level that a step of the flow's training sees
     self_condition: Fraction  # of the rows see an earlier estimate in training
     stochasticity: Fraction  # fresh noise between sampling steps: 0 follows the flow, 1 draws all noise anew
     recompress_below: Fraction  # noise level below which a sampler's estimate is decoded and compressed again
@@ -118,7 +120,6 @@ class LossConfig(_Frozen):
     clean: Weight
     regression: Weight  # above level 0: 1 - cos beside the contrastive reconstruction
     dirty: Weight  # ddmm: distance to the best point between the noisy result and the truth
-    latent: Weight  # flow: regression of the clean latent
     noisy: Weight  # flow: reconstruction from a noised latent, times 1 - t
     through: Weight  # above level 0: reconstruction of the level below from a denoised vector
     existence: Weight
@@ -137,7 +138,7 @@ class LossConfig(_Frozen):
 
     def early(self) -> LossConfig:
         """The weights while delayed terms are off."""
-        late = ("dirty", "latent", "noisy", "masked", "masked_bytes", "position", "sequence")
+        late = ("dirty", "noisy", "masked", "masked_bytes", "position", "sequence")
         return self.model_copy(update=dict.fromkeys(late, 0.0))
 
 
@@ -197,6 +198,7 @@ class TrainConfig(_Frozen):
     processes: Positive  # started with torch.distributed.run when above 1
     levels: Annotated[tuple[StageConfig, ...], Field(min_length=1, strict=False)]
     finetune: StageConfig
+    flow: StageConfig  # the networks that sample compressed vectors, on a finished model
 
 
 class RuntimeConfig(_Frozen):
@@ -285,6 +287,7 @@ class AblationsConfig(_Frozen):
     levels: Positive  # how many a variant has; above those of ``model`` the top one is repeated
     steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of training, by level
     finetune: Count  # steps end to end; 0 leaves them out
+    flow: Positive  # steps of the flows
     variants: dict[Annotated[str, Field(pattern=r"^\w+$")], VariantConfig]
 
     @model_validator(mode="after")

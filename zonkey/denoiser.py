@@ -15,7 +15,7 @@ from zonkey.attention import existence_bias, with_prompt
 from zonkey.config import LevelConfig
 from zonkey.existence import hardened, survival
 from zonkey.sphere import to_sphere
-from zonkey.transformer import CausalDecoder, Encoder
+from zonkey.transformer import CausalDecoder, Encoder, time_features
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Denoised:
     x: Float[Tensor, "S L D"]  # the segment's vectors, on the sphere
     begin: Float[Tensor, "S L"]  # logit that a new segment begins here (k = 0 is not read)
     draft_begin: Float[Tensor, "S L"]  # the same, before the encoder
-    latent: Float[Tensor, "S E"] | None  # prediction of the clean compressed vector (flow)
 
     @property
     def log_p(self) -> Float[Tensor, "S L"]:
@@ -39,19 +38,18 @@ class Denoised:
 
     def take(self, rows: slice | Int[Tensor, " T"]) -> "Denoised":
         """Some of the segments."""
-        latent = None if self.latent is None else self.latent[rows]
-        return Denoised(self.x[rows], self.begin[rows], self.draft_begin[rows], latent)
+        return Denoised(self.x[rows], self.begin[rows], self.draft_begin[rows])
 
 
 class Denoiser(nn.Module):
     """Prompt [time, C vectors + time] -> causal decompressor -> encoder with Probabilistic Attention.
 
     ``decompressor: sequential`` unrolls one vector at a time (paper); ``parallel`` puts L learned queries behind
-    the prompt and takes one causal pass (departs from the paper: faster, see docs/experiments.md). ``latent_head``
-    adds the prediction of the clean vector that the flow objective needs. ``hard`` rounds the draft's existence.
+    the prompt and takes one causal pass (departs from the paper: faster, see docs/experiments.md). ``hard`` rounds
+    the draft's existence.
     """
 
-    def __init__(self, config: LevelConfig, latent_head: bool, hard: bool = False) -> None:
+    def __init__(self, config: LevelConfig, hard: bool = False) -> None:
         super().__init__()
         self.hard = hard
         width, self.window, self.vectors = config.width, config.window, config.vectors
@@ -62,16 +60,10 @@ class Denoiser(nn.Module):
         self.encoder = Encoder(width, config.heads, config.denoiser_layers)
         self.begin = nn.Linear(width, 1)
         self.begin_bias = nn.Parameter(torch.tensor(math.log(2 / self.window / (1 - 2 / self.window))))
-        self.estimate = nn.Linear(width, width, bias=False) if latent_head else None
-        self.latent = nn.Linear(width, width) if latent_head else None
 
-    def forward(
-        self, z: Float[Tensor, "S E"], t: Float[Tensor, " S"], estimate: Float[Tensor, "S E"] | None = None
-    ) -> Denoised:
-        """Denoise ``z`` at noise level ``t``; ``estimate`` is an earlier prediction of the clean vector (flow)."""
+    def forward(self, z: Float[Tensor, "S E"], t: Float[Tensor, " S"]) -> Denoised:
+        """Denoise ``z`` at noise level ``t``."""
         prompt = z.unflatten(1, (self.vectors, -1))
-        if self.estimate is not None and estimate is not None:
-            prompt = prompt + self.estimate(estimate.unflatten(1, (self.vectors, -1)))
         time = self.time(time_features(t, prompt.shape[-1]))[:, None]
         prompt = torch.cat([time, prompt + time], dim=1)
         draft = self._decompress(prompt)
@@ -81,13 +73,8 @@ class Denoiser(nn.Module):
         real = torch.ones_like(log_p, dtype=torch.bool)
         size = prompt.shape[1]
         bias = existence_bias(*with_prompt(log_p, real, size))
-        out = self.encoder(torch.cat([prompt, draft.to(prompt.dtype)], dim=1), bias, keep=slice(1, None))
-        vectors = out[:, self.vectors :]
-        latent = None
-        if self.latent is not None:
-            part = t[:, None] * (math.pi / 2)  # of the way to noise: the network adds what the noise hides
-            latent = part.cos() * z + part.sin() * self.latent(out[:, : self.vectors]).flatten(1).float()
-        return Denoised(to_sphere(vectors), self._begin(vectors), draft_begin, latent)
+        out = self.encoder(torch.cat([prompt, draft.to(prompt.dtype)], dim=1), bias, keep=slice(size, None))
+        return Denoised(to_sphere(out), self._begin(out), draft_begin)
 
     def _decompress(self, prompt: Float[Tensor, "S P D"]) -> Float[Tensor, "S L D"]:
         if self.queries is None:
@@ -97,10 +84,3 @@ class Denoiser(nn.Module):
 
     def _begin(self, vectors: Float[Tensor, "S L D"]) -> Float[Tensor, "S L"]:
         return (self.begin(vectors)[..., 0] + self.begin_bias).float()
-
-
-def time_features(t: Float[Tensor, " S"], width: int) -> Float[Tensor, "S D"]:
-    """Sines and cosines of the noise level at geometrically spaced rates."""
-    rate = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=t.device))
-    angle = t[:, None] * rate
-    return torch.cat([angle.sin(), angle.cos()], dim=-1)

@@ -27,7 +27,6 @@ class LevelLosses:
     rate: Float[Tensor, ""] | None = None
     decisive: Float[Tensor, ""] | None = None
     dirty: Float[Tensor, ""] | None = None
-    latent: Float[Tensor, ""] | None = None
     noisy: Float[Tensor, ""] | None = None
     through: Float[Tensor, ""] | None = None
     masked: Float[Tensor, ""] | None = None  # above level 0

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -20,7 +20,7 @@ from torch.nn.functional import embedding
 
 from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
-from zonkey.level import Below, Level, LevelStep, Truth, level_step
+from zonkey.level import Below, Level, LevelStep, Truth, latent_loss, level_step
 from zonkey.level.module import Length
 from zonkey.runtime import generator as seeded
 from zonkey.sphere import PATHS, sphere_noise, to_sphere
@@ -67,6 +67,7 @@ class ModelStep:
 
     loss: Float[Tensor, ""]
     levels: tuple[LevelStep | None, ...]
+    latent: tuple[Float[Tensor, ""], ...] = ()  # of every level's flow, where flows are trained
 
 
 class Zonkey(
@@ -100,14 +101,15 @@ class Zonkey(
         lengths: Int[Tensor, " B"],
         weights: LossConfig,
         generator: torch.Generator,
-        only: int | None = None,
+        only: int | Literal["flow"] | None = None,
         sampled: bool = True,
     ) -> ModelStep:
-        """Losses of one level on frozen lower ones (``only``), or of all levels jointly."""
+        """Losses of one level on frozen lower ones (``only``), of all levels jointly, or of all levels' flows."""
         truth = self._byte_truth(tokens, lengths)
         below: Below | None = None
         steps: list[LevelStep | None] = []
-        for index, level in enumerate(self.levels[: None if only is None else only + 1]):
+        latent: list[Float[Tensor, ""]] = []
+        for index, level in enumerate(self.levels[: only + 1 if isinstance(only, int) else None]):
             batch, positions, _ = truth.x.shape
             if only is None or index == only:
                 step = level_step(level, self.config, weights, truth, below, generator, sampled)
@@ -119,14 +121,17 @@ class Zonkey(
                     _, segments = level.split(truth.x, truth.lengths, capacity=capacity, marks=truth.marks)
                     z = level.compress(truth.x, segments)
                 steps.append(None)
+            if only == "flow":
+                latent.append(latent_loss(level, self.config, z, segments.valid, generator))
             if index + 1 < len(self.levels):
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
                 negatives = self._negatives(lengths, x.shape[1], weights, generator)
                 marks = rise(truth.marks, segments, slot)
                 truth = Truth(x, lengths, self.levels[index + 1].worth, negatives=negatives, marks=marks)
-        loss = torch.stack([step.losses.total(weights) for step in steps if step is not None]).sum()
-        return ModelStep(loss, tuple(step and step.detached() for step in steps))
+        loss = torch.stack([*latent, *(step.losses.total(weights) for step in steps if step is not None)]).sum()
+        found = tuple(term.detach() for term in latent)
+        return ModelStep(loss, tuple(step and step.detached() for step in steps), found)
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)

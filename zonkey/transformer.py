@@ -1,5 +1,6 @@
 """Pre-norm transformer blocks over windows. Shapes: S sequences, Q positions, D width."""
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -101,6 +102,13 @@ def lower_precision(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The residual stream in autocast's type, where it is on: element-wise work is bound by memory."""
     device = x.device.type
     return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
+
+def time_features(t: Float[Tensor, " S"], width: int) -> Float[Tensor, "S D"]:
+    """Sines and cosines of the noise level at geometrically spaced rates."""
+    rate = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=t.device))
+    angle = t[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
 def initialise(module: nn.Module) -> None:

@@ -43,7 +43,7 @@ def variant(config: Config, name: str) -> Config:
     budget = first.ablations
     shaped = with_levels(first, budget.levels)
     spent: dict[str, Any] = {f"train.levels.{level}.steps": budget.steps[level] for level in range(budget.levels)}
-    spent["train.finetune.steps"] = max(budget.finetune, 1)
+    spent |= {"train.finetune.steps": max(budget.finetune, 1), "train.flow.steps": budget.flow}
     return varied(shaped, spent | {key: value for key, value in changes.items() if not key.startswith(BUDGET)})
 
 

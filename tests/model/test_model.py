@@ -179,10 +179,10 @@ def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> N
 
 @pytest.mark.parametrize("only", [0, 1])
 def test_a_level_alone_trains_no_other(only: int) -> None:
-    from zonkey.train.learner import freeze_below
+    from zonkey.train.learner import freeze_but
 
     built = model(3)
-    freeze_below(built, only)
+    freeze_but(built, only)
     tokens, lengths = bytes_batch(TEXTS)
     step = built(tokens, lengths, losses(), random(), only=only)
     step.loss.backward()

@@ -23,7 +23,7 @@ from zonkey.data import Batches, Corpus
 from zonkey.files import write_beside
 from zonkey.train import TrainSummary, finetune, train_level
 from zonkey.train.distributed import Ranks
-from zonkey.train.learner import freeze_below
+from zonkey.train.learner import freeze_but
 from zonkey.train.loop import TrainingError
 from zonkey.train.optimizer import Optimizer, learning_rate, parameter_groups
 
@@ -228,7 +228,7 @@ def test_the_learning_rate_rises_then_falls(steps: int, warmup: int) -> None:
 @pytest.mark.parametrize("only", [None, 0, 1])
 def test_every_trained_parameter_is_in_one_group(only: int | None) -> None:
     built = model(2)
-    freeze_below(built, only)
+    freeze_but(built, only)
     matrices, rest = parameter_groups(built)
     found = [id(p) for p in matrices + rest]
     assert len(found) == len(set(found)) and set(found) == {id(p) for p in built.parameters() if p.requires_grad}

@@ -86,19 +86,24 @@ def _flow(
     Departs from plain flow matching twice, because both give more words that exist (docs/experiments.md): part of
     the noise is drawn anew, and late estimates are segments compressed again, so that they lie where data does.
     """
+    assert level.flow is not None  # the objective is flow
     estimate = torch.zeros_like(z)
     for step in range(steps):
         t, following = 1 - step / steps, 1 - (step + 1) / steps
         if watch:
             watch(t, z)
         times = torch.full((len(z),), t, device=z.device)
-        denoised = level.denoiser(z, times, estimate)
         # Not on the sphere: a short estimate is an unsure one, which is what the next prediction saw in training.
-        estimate = level.recompress(denoised) if t < config.recompress_below else denoised.latent
-        onward = geodesic(z, estimate, 1 - torch.full_like(times, following) / times)
-        fresh = geodesic(estimate, sphere_noise(tuple(z.shape), generator, z.device), times - 1 / steps)
-        z = renew(onward, fresh, config.stochasticity) if step + 1 < steps else to_sphere(estimate)
-    return z
+        estimate = level.flow(z, times, estimate)
+        if t < config.recompress_below:
+            estimate = level.recompress(level.denoise(to_sphere(estimate), following))
+        if step + 1 == steps:
+            break
+        z = geodesic(z, estimate, 1 - following / times)
+        if config.stochasticity:
+            noise = sphere_noise(tuple(z.shape), generator, z.device)
+            z = renew(z, geodesic(estimate, noise, following * torch.ones_like(times)), config.stochasticity)
+    return to_sphere(estimate)
 
 
 def _ddmm(

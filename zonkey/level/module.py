@@ -14,6 +14,7 @@ from zonkey.compressor import Compressor
 from zonkey.config import LevelConfig
 from zonkey.denoiser import Denoised, Denoiser
 from zonkey.existence import Segments, choose_begins, cut, hardened, real_positions
+from zonkey.flow import Flow
 from zonkey.splitter import Splitter, fixed_logits
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
@@ -34,14 +35,15 @@ class Decoded:
 class Level(nn.Module):
     """Cuts a sequence, compresses its segments, denoises and stitches them; ``hard`` takes existence as 0 or 1."""
 
-    def __init__(self, config: LevelConfig, latent_head: bool, hard: bool = False) -> None:
+    def __init__(self, config: LevelConfig, flow: bool, hard: bool = False) -> None:
         super().__init__()
         self.config = config
         self.hard = hard
         self.splitter = Splitter(config)
         self.compressor = Compressor(config)
-        self.denoiser = Denoiser(config, latent_head, hard)
+        self.denoiser = Denoiser(config, hard)
         self.stitcher = Stitcher(config, hard)
+        self.flow = Flow(config) if flow else None
         self.mask_vector = nn.Parameter(torch.randn(config.width))
 
     def capacity(self, batch: int, positions: int) -> int:

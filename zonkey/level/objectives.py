@@ -6,7 +6,7 @@ Shapes: S segments (slots), L window, D width, E = C x D, R rows.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from zonkey.config import LossConfig, ModelConfig
@@ -24,7 +24,6 @@ class Generative:
 
     noisy_accuracy: Float[Tensor, ""]
     dirty: Float[Tensor, ""] | None = None
-    latent: Float[Tensor, ""] | None = None
     noisy: Float[Tensor, ""] | None = None
 
 
@@ -54,44 +53,53 @@ def generative_terms(
     No gradient reaches ``z``: the easiest way to predict vectors from noise would be to make them all alike.
     """
     flow = config.objective == "flow"
-    if not (weights.latent or weights.noisy if flow else weights.dirty):
+    if not (weights.noisy if flow else weights.dirty):
         return Generative(torch.zeros((), device=z.device))
     rows = max(round(level.config.generative_rows * len(z)), 1)
     slots = torch.randperm(len(z), generator=generator, device=z.device)[:rows]
     z, segments = z[slots].detach(), segments.take(slots)
     if flow:
-        return _flow(level, config, z, segments, truth, weights, generator)
+        return _flow(level, z, segments, truth, weights, generator)
     return _ddmm(level, config, z, clean.take(slots), segments, truth, generator)
+
+
+def latent_loss(
+    level: Level, config: ModelConfig, z: Float[Tensor, "S E"], valid: Bool[Tensor, " S"], generator: torch.Generator
+) -> Float[Tensor, ""]:
+    """Spherical flow matching: the clean vector is predicted from one at a uniform noise level (squared error).
+
+    ``flow.rows`` of the segments take part; ``flow.self_condition`` of these see an earlier estimate.
+    """
+    assert level.flow is not None  # the objective is flow
+    rows = min(config.flow.rows, len(z))
+    chosen = (torch.rand(len(z), generator=generator, device=z.device) + valid).topk(rows).indices
+    z, weight = z[chosen].detach(), valid[chosen].float()
+    t = torch.rand(rows, generator=generator, device=z.device)
+    z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
+    estimate = torch.zeros_like(z)
+    guessed = int(config.flow.self_condition * rows)  # rows stand in random order
+    if guessed:
+        with torch.no_grad():
+            first = level.flow(z_t[:guessed], t[:guessed], estimate[:guessed])
+        estimate = torch.cat([first, estimate[guessed:]])
+    error = (level.flow(z_t, t, estimate) - z).square().mean(dim=-1)
+    return weighted_mean(error, weight)
 
 
 def _flow(
     level: Level,
-    config: ModelConfig,
     z: Float[Tensor, "S E"],
     segments: Segments,
     truth: Truth,
     weights: LossConfig,
     generator: torch.Generator,
 ) -> Generative:
-    """Spherical flow matching: predict the clean vector and the segment from a vector at a uniform noise level.
-
-    ``self_condition`` of the rows see an earlier estimate.
-    """
-    count = len(z)
-    t = torch.rand(count, generator=generator, device=z.device)
-    z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
-    estimate = torch.zeros_like(z)
-    guessed = torch.randperm(count, generator=generator, device=z.device)[: int(config.flow.self_condition * count)]
-    if len(guessed):
-        with torch.no_grad():
-            first = level.denoiser(z_t[guessed], t[guessed]).latent
-        estimate = estimate.index_copy(0, guessed, first)
-    denoised = level.denoiser(z_t, t, estimate)
+    """The segment is predicted from its vector at a uniform noise level; little is asked where there is much noise."""
+    t = torch.rand(len(z), generator=generator, device=z.device)
+    denoised = level.denoiser(geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t), t)
     loss, correct = truth.loss(denoised.x, segments.index, segments.share, weights.regression)
-    error = (denoised.latent - z).square().mean(dim=-1)
     return Generative(
         noisy_accuracy=weighted_mean(correct, segments.share.detach()),
-        latent=weighted_mean(error, segments.valid.float()),
         noisy=weighted_mean(loss * (1 - t[:, None]), segments.share)
         + existence_loss(denoised.log_p, segments.p, segments.valid),
     )

@@ -95,7 +95,6 @@ def level_step(
         existence=_existence(denoised, segments, rows.slot),
         **_splitting(level, logits, real),
         dirty=generative.dirty,
-        latent=generative.latent,
         noisy=generative.noisy,
         through=_through(clean, segments, below, weights, generator),
         masked=None if at_bytes else masked,

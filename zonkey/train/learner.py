@@ -4,7 +4,7 @@ Shapes: B documents, N bytes.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from zonkey.generate import generate
 from zonkey.model import Zonkey
 
 M = TypeVar("M", bound=nn.Module, contravariant=True)
+Part = int | Literal["flow"] | None
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ class Learner(Protocol[M]):
 
 @dataclass(frozen=True)
 class ZonkeyLearner:
-    """One level of the model alone, or all levels jointly."""
+    """One level of the model alone, all levels jointly, or the flows of all."""
 
     config: Config
     stage: StageConfig
-    only: int | None  # the level that is trained; None for all
+    only: Part  # what is trained: a level, all levels (None), or their flows
 
     @property
     def decay(self) -> float:
@@ -60,8 +61,8 @@ class ZonkeyLearner:
         return self.config.model.ema
 
     def freeze(self, model: Zonkey) -> None:
-        """Lower levels, and above level 0 the byte codebook, take no gradient when one level is trained alone."""
-        freeze_below(model, self.only)
+        """Nothing but this part takes a gradient; flows are trained by themselves, the codebook with level 0."""
+        freeze_but(model, self.only)
 
     def forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
         """This part of the run's losses on sampled begins; validating, all losses on the deterministic split."""
@@ -73,20 +74,25 @@ class ZonkeyLearner:
             if level is not None
             for name, value in (level.losses.named() | level.metrics.named()).items()
         }
+        named |= {f"level{index}/latent": value for index, value in enumerate(out.latent)}
         return Outcome(out.loss, named)
 
     def samples(self, model: Zonkey) -> list[str]:
-        """Texts from noise."""
+        """Texts from noise; none while the flows that they need are not trained."""
+        if self.config.model.objective == "flow" and self.only != "flow":
+            return []
         return generate(model, self.config.train.sample_texts, seed=self.config.seed)
 
     def _weights(self, step: int | None) -> LossConfig:
         losses = self.config.losses
-        early = self.only is not None and step is not None and step < losses.delay * self.stage.steps
+        early = isinstance(self.only, int) and step is not None and step < losses.delay * self.stage.steps
         return losses.early() if early else losses
 
 
-def freeze_below(model: Zonkey, only: int | None) -> None:
-    """Train one level alone: lower ones, and above level 0 the byte codebook, take no gradient."""
+def freeze_but(model: Zonkey, part: Part) -> None:
+    """Take the gradient from all that is not trained with this part."""
+    model.codebook.requires_grad_(part is None or part == 0)
     for index, level in enumerate(model.levels):
-        level.requires_grad_(only is None or index == only)
-    model.codebook.requires_grad_(only is None or only == 0)
+        level.requires_grad_(part is None or part == index)
+        if level.flow is not None:
+            level.flow.requires_grad_(part == "flow")

@@ -1,4 +1,4 @@
-"""The training stages of the pipeline: a level on frozen lower ones, and all levels end to end."""
+"""The training stages of the pipeline: a level on frozen lower ones, all levels end to end, and their flows."""
 
 from functools import partial
 from pathlib import Path
@@ -7,7 +7,7 @@ import torch
 
 from zonkey.config import Config, ModelConfig, StageConfig
 from zonkey.model import Zonkey
-from zonkey.train.learner import ZonkeyLearner
+from zonkey.train.learner import Part, ZonkeyLearner
 from zonkey.train.run import Run, TrainSummary, code_fingerprint, file_fingerprint, train
 
 COMPUTING = ("data", "generate", "level", "train")  # sub-packages whose code decides what a run gives
@@ -40,11 +40,21 @@ def finetune(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -
     return _train(config, config.train.finetune, "finetune", None, corpus, model, out, runs)
 
 
+def train_flow(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -> TrainSummary:
+    """Train the flows of all levels on what a finished model compresses; arguments and errors as :func:`finetune`.
+
+    Nothing else changes. A model of the ``ddmm`` objective has no flows: raises ValueError.
+    """
+    if config.model.objective != "flow":
+        raise ValueError(f"objective is {config.model.objective!r}; only 'flow' samples with networks of its own")
+    return _train(config, config.train.flow, "flow", "flow", corpus, model, out, runs)
+
+
 def _train(
     config: Config,
     stage: StageConfig,
     name: str,
-    only: int | None,
+    only: Part,
     corpus: Path,
     source: Path | None,
     out: Path,
@@ -67,14 +77,14 @@ def _train(
     return train(run)
 
 
-def _shape(config: Config, only: int | None) -> ModelConfig:
+def _shape(config: Config, only: Part) -> ModelConfig:
     """Of the model that a run makes: levels above the one it trains play no part."""
-    count = len(config.model.levels) if only is None else only + 1
+    count = only + 1 if isinstance(only, int) else len(config.model.levels)
     return config.model.model_copy(update={"levels": config.model.levels[:count]})
 
 
-def _model(config: Config, only: int | None, source: Path | None) -> Zonkey:
-    """A new model with levels 0..only, its lower levels (all, for fine-tuning) from ``source``."""
+def _model(config: Config, only: Part, source: Path | None) -> Zonkey:
+    """A new model with levels 0..only, its lower levels (all, where all are trained) from ``source``."""
     shape = _shape(config, only)
     count = len(shape.levels)
     with torch.random.fork_rng(devices=[]):

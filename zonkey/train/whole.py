@@ -1,4 +1,4 @@
-"""A whole model in one call: every level in order, then all of them end to end."""
+"""A whole model in one call: every level in order, all of them end to end, then their flows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ class WholeRun:
     """What was trained, and how each stage went."""
 
     model: Path  # folder of the finished model
-    stages: dict[str, TrainSummary]  # level0, level1, ..., and finetune where it took part
+    stages: dict[str, TrainSummary]  # level0, level1, ..., finetune and flow where they took part
     bytes: int  # of text that training saw, over all stages
 
 
 def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: bool = True) -> WholeRun:
-    """Train all levels in order, each on the frozen ones below, then (``finetune``) all end to end.
+    """Train all levels in order, each on the frozen ones below, then (``finetune``) all end to end, then
+    their flows.
 
     Args:
         config: all parameters.
         corpus: folder that ``zonkey.data.prepare`` made.
-        out: gets a model folder for each stage: level0, level1, ..., final.
+        out: gets a model folder for each stage: level0, level1, ..., joint, final.
         runs: where training states go; a stage that was stopped goes on, one that is finished is not run again.
         finetune: whether to train end to end at the end.
 
@@ -39,7 +40,11 @@ def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: boo
         done[model.name] = stages.train_level(config, level, corpus, below, model, runs)
     assert model is not None  # there is at least one level
     if finetune:
-        below, model = model, out / "final"
+        below, model = model, out / "joint"
         done["finetune"] = stages.finetune(config, corpus, below, model, runs)
-    plan = (*config.train.levels, config.train.finetune)[: len(done)]
+    plan = [*config.train.levels, *([config.train.finetune] if finetune else [])]
+    if config.model.objective == "flow":
+        below, model = model, out / "final"
+        done["flow"] = stages.train_flow(config, corpus, below, model, runs)
+        plan.append(config.train.flow)
     return WholeRun(model, done, sum(stage.steps * stage.batch * stage.bytes for stage in plan))

@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 from zonkey.config import Config, parse
-from zonkey.train.stages import finetune, train_level
+from zonkey.train.stages import finetune, train_flow, train_level
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: parameters as JSON, level or None, corpus, source model or None, output, runs."""
+    """Arguments: parameters as JSON, level or flow or None, corpus, source model or None, output, runs."""
     params, only, corpus, source, out, runs = arguments
     config = parameters(Path(params))
     below = None if source == "None" else Path(source)
-    if only == "None":
+    if only in ("None", "flow"):
         assert below is not None
-        finetune(config, Path(corpus), below, Path(out), Path(runs))
+        (train_flow if only == "flow" else finetune)(config, Path(corpus), below, Path(out), Path(runs))
     else:
         train_level(config, int(only), Path(corpus), below, Path(out), Path(runs))
 
