@@ -75,6 +75,7 @@ class LevelConfig(_Frozen):
     decompressor_layers: Positive
     flow_layers: Positive  # of the network that the flow objective samples compressed vectors with
     splitter_layers: Positive
+    splitter_sees: Literal["both", "left"]  # sides of a position that its begin may depend on
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle

@@ -38,6 +38,7 @@ class Flow(nn.Module):
         x = self.noised(z.unflatten(1, (self.vectors, -1))) + self.estimate(estimate.unflatten(1, (self.vectors, -1)))
         time = self.time(time_features(t, x.shape[-1]))[:, None]
         x = torch.cat([time, x + self.places + time], dim=1)
-        found = self.out(self.encoder(x, x.new_zeros(1, 1, 1, 1), keep=slice(1, None))).flatten(1).float()
+        everywhere = x.new_zeros(1, 1, x.shape[1], x.shape[1])
+        found = self.out(self.encoder(x, everywhere, keep=slice(1, None))).flatten(1).float()
         part = t[:, None] * (math.pi / 2)  # of the way to noise: the network adds what the noise hides
         return part.cos() * z + part.sin() * found

@@ -8,8 +8,9 @@ import math
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-from zonkey.attention import LocalAttention, local_bias
+from zonkey.attention import MASKED, LocalAttention, local_bias
 from zonkey.config import LevelConfig
 from zonkey.existence import Segments, real_positions
 from zonkey.transformer import Block
@@ -24,18 +25,20 @@ CLOSING = b"\"')]"
 class Splitter(nn.Module):
     """A local-attention encoder and convolutions of widths 3, 5, 7, 9 feed one linear logit.
 
-    The bias starts at logit(2 / L), so that training starts from segments of sane length.
+    The bias starts at logit(2 / L), so that training starts from segments of sane length. ``splitter_sees: left``
+    hides a position and what follows it from its own begin (departs from the paper, which sees both sides): a
+    segment then ends with what tells its end, instead of beginning with it.
     """
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
-        self.radius = config.splitter_radius
+        self.radius, self.left = config.splitter_radius, config.splitter_sees == "left"
         width, heads = config.width, config.heads
         self.blocks = nn.ModuleList(
             [Block(width, LocalAttention(width, heads, self.radius)) for _ in range(config.splitter_layers)]
         )
         channels = max(width // 4, 8)
-        self.convolutions = nn.ModuleList([nn.Conv1d(width, channels, k, padding=k // 2) for k in KERNELS])
+        self.convolutions = nn.ModuleList([nn.Conv1d(width, channels, k) for k in KERNELS])
         self.norm = nn.LayerNorm(width, bias=False)
         self.begin = nn.Linear(width + channels * len(KERNELS), 1)
         self.bias = nn.Parameter(torch.tensor(math.log(2 / config.window / (1 - 2 / config.window))))
@@ -43,11 +46,17 @@ class Splitter(nn.Module):
     def forward(self, x: Float[Tensor, "B N D"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         x = torch.where(real[..., None], x, 0.0)
         bias = local_bias(real, self.radius)
+        if self.left:
+            x = pad(x, (0, 0, 1, 0))[:, :-1]
+            at = torch.arange(3 * self.radius, device=x.device)
+            bias = bias.masked_fill(at > at[: self.radius, None] + self.radius, MASKED)
         for block in self.blocks:
             x = block(x, bias)
         x = torch.where(real[..., None], self.norm(x), 0.0)
         signal = x.transpose(1, 2)
-        found = torch.cat([convolve(signal) for convolve in self.convolutions], dim=1).relu().transpose(1, 2)
+        around = [(k - 1, 0) if self.left else (k // 2, k // 2) for k in KERNELS]
+        parts = [convolve(pad(signal, room)) for convolve, room in zip(self.convolutions, around, strict=True)]
+        found = torch.cat(parts, dim=1).relu().transpose(1, 2)
         return (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()
 
 

@@ -198,7 +198,7 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
 
 
 def test_early_weights_turn_off_what_waits() -> None:
-    names = {"dirty", "latent", "noisy", "masked", "masked_bytes", "position", "sequence"}
+    names = {"dirty", "noisy", "masked", "masked_bytes", "position", "sequence"}
     whole = weights_with(**dict.fromkeys(names, 0.5), clean=1.0, decisive=2.0)
     early = whole.early()
     assert {name for name in LossConfig.model_fields if getattr(early, name) != getattr(whole, name)} == names

@@ -172,6 +172,8 @@ def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> N
     tokens, lengths = bytes_batch([*TEXTS, "Three is a crowd, and four of them make a party of texts."])
     for seed in range(3):
         built(tokens, lengths, losses(masked_rows=0.5), random(seed)).loss.backward()
+    if objective == "flow":
+        built(tokens, lengths, losses(), random(), only="flow").loss.backward()
     gradients = {name: p.grad for name, p in built.named_parameters()}
     assert [name for name, grad in gradients.items() if grad is None or not grad.abs().sum() > 0] == []
     assert [name for name, grad in gradients.items() if not grad.isfinite().all()] == []
@@ -191,6 +193,19 @@ def test_a_level_alone_trains_no_other(only: int) -> None:
     }
     assert touched == ({"0", "codebook"} if only == 0 else {str(only)})
     assert [level is not None for level in step.levels] == [level == only for level in range(only + 1)]
+
+
+def test_flows_are_trained_alone() -> None:
+    from zonkey.train.learner import freeze_but
+
+    built = model(2)
+    freeze_but(built, "flow")
+    step = built(*bytes_batch(TEXTS), losses(), random(), only="flow")
+    step.loss.backward()
+    touched = {name for name, p in built.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert touched == {name for name, _ in built.named_parameters() if ".flow." in name}
+    assert step.levels == (None, None) and len(step.latent) == 2
+    torch.testing.assert_close(step.loss.detach(), torch.stack(step.latent).sum())
 
 
 def test_another_metric_cannot_change_a_gradient() -> None:

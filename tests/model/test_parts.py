@@ -12,11 +12,12 @@ from torch import nn
 
 from tests.model.build import level_config, random, segments_of
 from zonkey.compressor import Compressor
-from zonkey.denoiser import Denoiser, time_features
+from zonkey.denoiser import Denoiser
 from zonkey.existence import real_positions
+from zonkey.flow import Flow
 from zonkey.sphere import radius, sphere_noise
 from zonkey.splitter import Splitter
-from zonkey.transformer import initialise
+from zonkey.transformer import initialise, time_features
 
 CONFIG = level_config()
 WIDTH, WINDOW, VECTORS = CONFIG.width, CONFIG.window, CONFIG.vectors
@@ -31,8 +32,12 @@ def compressor() -> Compressor:
     return _made(Compressor(CONFIG))
 
 
-def denoiser(decompressor: str = "parallel", latent: bool = True) -> Denoiser:
-    return _made(Denoiser(level_config(decompressor=decompressor), latent))
+def denoiser(decompressor: str = "parallel") -> Denoiser:
+    return _made(Denoiser(level_config(decompressor=decompressor)))
+
+
+def flow() -> Flow:
+    return _made(Flow(CONFIG))
 
 
 def _made(module: nn.Module) -> nn.Module:
@@ -132,17 +137,12 @@ def test_gradients_reach_all_of_the_compressor_and_its_existences() -> None:
 
 
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
-@pytest.mark.parametrize("latent", [True, False])
-def test_denoised_segments_have_their_shapes_and_norms(decompressor: str, latent: bool) -> None:
-    out = denoiser(decompressor, latent)(sphere_noise((5, VECTORS * WIDTH), random()), torch.rand(5))
+def test_denoised_segments_have_their_shapes_and_norms(decompressor: str) -> None:
+    out = denoiser(decompressor)(sphere_noise((5, VECTORS * WIDTH), random()), torch.rand(5))
     assert out.x.shape == (5, WINDOW, WIDTH) and out.begin.shape == out.draft_begin.shape == (5, WINDOW)
     torch.testing.assert_close(out.x.norm(dim=-1), torch.full((5, WINDOW), radius(WIDTH)))
     for log_p in (out.log_p, out.draft_log_p):
         assert (log_p[:, 0] == 0).all() and (log_p.diff(dim=1) <= 0).all()
-    if latent:
-        assert out.latent is not None and out.latent.shape == (5, VECTORS * WIDTH)
-    else:
-        assert out.latent is None
 
 
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
@@ -157,23 +157,48 @@ def test_segments_are_denoised_independently(decompressor: str) -> None:
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
 def test_gradients_reach_all_of_the_denoiser(decompressor: str) -> None:
     denoise = denoiser(decompressor)
-    z, estimate = (sphere_noise((5, VECTORS * WIDTH), random(seed)).requires_grad_() for seed in (0, 1))
-    out = denoise(z, torch.rand(5, generator=random()), estimate)
+    z = sphere_noise((5, VECTORS * WIDTH), random()).requires_grad_()
+    out = denoise(z, torch.rand(5, generator=random()))
     weights = random(3)
     total = sum((v * torch.randn(v.shape, generator=weights)).sum() for v in (out.x, out.log_p, out.draft_log_p))
-    (total + (out.latent * torch.randn(out.latent.shape, generator=weights)).sum()).backward()
+    total.backward()
     assert without_gradient(denoise) == []
-    for leaf in (z, estimate):
-        assert leaf.grad.isfinite().all() and (leaf.grad.abs().sum(dim=1) > 0).all()
+    assert z.grad.isfinite().all() and (z.grad.abs().sum(dim=1) > 0).all()
 
 
-def test_noise_level_and_estimate_are_heard() -> None:
+def test_the_noise_level_is_heard() -> None:
     denoise = denoiser()
     z = sphere_noise((3, VECTORS * WIDTH), random())
     low, high = (denoise(z, torch.full((3,), t)).x for t in (0.1, 0.9))
-    told = denoise(z, torch.full((3,), 0.1), sphere_noise(tuple(z.shape), random(1))).x
-    assert not torch.allclose(low, high, atol=1e-3) and not torch.allclose(low, told, atol=1e-3)
-    torch.testing.assert_close(denoise(z, torch.full((3,), 0.1), torch.zeros_like(z)).x, low)
+    assert not torch.allclose(low, high, atol=1e-3)
+
+
+def test_a_flow_hears_vector_noise_level_and_estimate() -> None:
+    predict = flow()
+    z, estimate = (sphere_noise((5, VECTORS * WIDTH), random(seed)).requires_grad_() for seed in (0, 1))
+    t = torch.full((5,), 0.5)
+    out = predict(z, t, estimate)
+    assert out.shape == z.shape
+    (out * torch.randn(out.shape, generator=random(3))).sum().backward()
+    assert without_gradient(predict) == []
+    assert all((leaf.grad.abs().sum(dim=1) > 0).all() for leaf in (z, estimate))
+    assert not torch.allclose(predict(z, 0 * t + 0.9, estimate), out, atol=1e-3)
+    torch.testing.assert_close(predict(z[1:2], t[:1], estimate[1:2]), out[1:2], atol=1e-5, rtol=1e-4)
+
+
+def test_a_flow_leaves_a_clean_vector_as_it_is() -> None:
+    z, estimate = (sphere_noise((4, VECTORS * WIDTH), random(seed)) for seed in (0, 1))
+    torch.testing.assert_close(flow()(z, torch.zeros(4), estimate), z, atol=1e-5, rtol=1e-5)
+
+
+@given(st.integers(2, 30), seeds)
+def test_a_splitter_that_sees_the_left_depends_on_nothing_else(length: int, seed: int) -> None:
+    cut = _made(Splitter(level_config(splitter_sees="left")))
+    x = sphere_noise((1, length, WIDTH), random(seed))
+    at = seed % length
+    other = torch.cat([x[:, :at], sphere_noise((1, length - at, WIDTH), random(seed + 1))], dim=1)
+    real = torch.ones(1, length, dtype=torch.bool)
+    torch.testing.assert_close(cut(other, real)[:, : at + 1], cut(x, real)[:, : at + 1], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])

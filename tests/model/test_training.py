@@ -23,7 +23,7 @@ from zonkey.data import Batches, Corpus
 from zonkey.files import write_beside
 from zonkey.train import TrainSummary, finetune, train_level
 from zonkey.train.distributed import Ranks
-from zonkey.train.learner import freeze_but
+from zonkey.train.learner import Part, freeze_but
 from zonkey.train.loop import TrainingError
 from zonkey.train.optimizer import Optimizer, learning_rate, parameter_groups
 
@@ -225,8 +225,8 @@ def test_the_learning_rate_rises_then_falls(steps: int, warmup: int) -> None:
     assert learning_rate(steps, steps, warmup, 2.0) == pytest.approx(0.02 if steps > warmup else 2.0)
 
 
-@pytest.mark.parametrize("only", [None, 0, 1])
-def test_every_trained_parameter_is_in_one_group(only: int | None) -> None:
+@pytest.mark.parametrize("only", [None, 0, 1, "flow"])
+def test_every_trained_parameter_is_in_one_group(only: Part) -> None:
     built = model(2)
     freeze_but(built, only)
     matrices, rest = parameter_groups(built)
