@@ -43,7 +43,7 @@ def test_no_character_is_cut(tmp_path: Path) -> None:
 
 
 def test_more_than_there_is_cannot_be_taken(whole: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="10000000 bytes of training text are wanted, and .* holds"):
+    with pytest.raises(DataError, match=r"10000000 bytes of training text are wanted, and .* holds"):
         take(whole, 10_000_000, tmp_path)
 
 

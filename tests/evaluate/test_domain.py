@@ -80,10 +80,10 @@ def test_steps_follow_from_the_text_and_the_passes(domain: Path, tmp_path: Path)
     assert Corpus(lesson(plan, domain, 300, tmp_path).corpus, "train").bytes == 300
 
 
-def test_models_go_on_from_where_they_were(domain: Path, corpus: Path, tmp_path: Path, unchecked: None) -> None:
+def test_models_go_on_from_where_they_were(domain: Path, tmp_path: Path) -> None:
     whole = tiny(adaptation={"stage": {"learning_rate": 0.01}})
     model(2).save_pretrained(tmp_path / "model")
-    train_language(whole, corpus, "train", tmp_path / "byte", tmp_path / "runs")
+    train_language(whole, domain, "train", tmp_path / "byte", tmp_path / "runs")
     adapt(whole, tmp_path / "model", domain, 400, tmp_path / "zonkey", tmp_path / "runs")
     adapt_language(whole, tmp_path / "byte", domain, 400, tmp_path / "language", tmp_path / "runs")
     domain_judge(whole, tmp_path / "byte", domain, tmp_path / "judge", tmp_path / "runs")
