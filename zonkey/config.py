@@ -36,7 +36,7 @@ class _Frozen(BaseModel):
 class DataConfig(_Frozen):
     """Where text comes from and how it is split."""
 
-    source: Literal["encyclopedia", "parquet", "jsonl", "text", "hub"]
+    source: Literal["encyclopedia", "encyclopedia-other", "parquet", "jsonl", "text", "hub"]
     path: str | None  # local file or glob, for parquet, jsonl and text
     hub_name: str
     hub_config: str
@@ -298,6 +298,17 @@ class AblationsConfig(_Frozen):
         return self
 
 
+class AdaptationConfig(_Frozen):
+    """Fine-tuning on a little text of another domain."""
+
+    bytes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of text, from one point to the next
+    passes: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # over that text
+    stage: StageConfig  # its steps are the most that are taken
+    judge: Positive  # steps of the judge on the domain's own text
+    documents: Positive  # of the built-in domain
+    korean: str | None  # a local Parquet file with columns id and text; null leaves Korean out
+
+
 class PipelineConfig(_Frozen):
     """What the stages of ``dvc.yaml`` build on; follows from the source and the levels (``zonkey profile``)."""
 
@@ -338,6 +349,7 @@ class Config(_Frozen):
     suites: SuitesConfig
     seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
     ablations: AblationsConfig
+    adaptation: AdaptationConfig
     pipeline: PipelineConfig
 
     @model_validator(mode="after")

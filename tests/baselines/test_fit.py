@@ -15,6 +15,7 @@ from zonkey.baselines import ByteVocabulary, LanguageModel, train_language, trai
 from zonkey.config import Config, parse
 from zonkey.data import Corpus
 from zonkey.model import Zonkey
+from zonkey.train import plan
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -116,8 +117,7 @@ def test_a_source_has_its_own_direction(tmp_path: Path, corpus: Path) -> None:
 @pytest.mark.parametrize("name", ["default", "tiny", "wikipedia-cpu", "gpu"])
 def test_baselines_are_as_large_as_the_model_and_see_as_many_bytes(name: str) -> None:
     config = profile(name)
-    stages = [*config.train.levels, config.train.finetune]
-    seen = sum(stage.steps * stage.batch * stage.bytes for stage in stages)
+    seen = sum(stage.steps * stage.batch * stage.bytes for stage in plan(config).values())
     own = config.baselines.stage
     assert own.steps * own.batch * own.bytes == pytest.approx(seen, rel=0.05), "baselines.stage.steps"
     with torch.device("meta"):

@@ -16,7 +16,7 @@ from zonkey.existence import NEVER, cut, hardened, real_positions
 from zonkey.level import LevelStep
 from zonkey.losses import LevelLosses
 from zonkey.splitter import fixed_logits, marks_of, rise
-from zonkey.train import finetune, train_all, train_level
+from zonkey.train import finetune, plan, train_all, train_flow, train_level
 from zonkey.variants import variant
 
 TEXT = 'He ran. "Go on!"  She\nsat (at 5.5). End'
@@ -27,7 +27,7 @@ def quick(levels: int = 2, **changes: Any) -> Config:
     """Runs of two steps."""
     values = raw(levels)
     stage = {"steps": 2, "batch": 2, "bytes": 64}
-    merge(values["train"], {"sample_texts": 0, "finetune": stage})
+    merge(values["train"], {"sample_texts": 0, "finetune": stage, "flow": stage})
     values["train"]["levels"] = [values["train"]["levels"][0] | stage for _ in range(levels)]
     merge(values, changes)
     return parse(Config, values, "test")
@@ -151,26 +151,28 @@ def test_what_does_not_exist_changes_nothing_when_hard() -> None:
 def test_all_stages_in_one_call_are_the_stages(tmp_path: Path, corpus: Path, unchecked: None) -> None:
     shape, runs = quick(), tmp_path / "runs"
     whole = train_all(shape, corpus, tmp_path / "whole", runs)
-    low, high, final = (tmp_path / name for name in ("level0", "level1", "final"))
+    low, high, joint, final = (tmp_path / name for name in ("level0", "level1", "joint", "final"))
     one = train_level(shape, 0, corpus, None, low, tmp_path / "other")
     two = train_level(shape, 1, corpus, low, high, tmp_path / "other")
-    three = finetune(shape, corpus, high, final, tmp_path / "other")
-    assert whole.stages == {"level0": one, "level1": two, "finetune": three}
-    assert whole.model == tmp_path / "whole" / "final" and whole.bytes == 3 * 2 * 2 * 64
+    three = finetune(shape, corpus, high, joint, tmp_path / "other")
+    four = train_flow(shape, corpus, joint, final, tmp_path / "other")
+    assert whole.stages == {"level0": one, "level1": two, "finetune": three, "flow": four}
+    assert list(whole.stages) == list(plan(shape))
+    assert whole.model == tmp_path / "whole" / "final" and whole.bytes == 4 * 2 * 2 * 64
     assert (whole.model / "model.safetensors").read_bytes() == (final / "model.safetensors").read_bytes()
     frozen = train_all(shape, corpus, tmp_path / "frozen", runs, finetune=False)
-    assert frozen.model == tmp_path / "frozen" / "level1" and set(frozen.stages) == {"level0", "level1"}
-    assert frozen.bytes == 2 * 2 * 2 * 64
-    assert (frozen.model / "model.safetensors").read_bytes() == (high / "model.safetensors").read_bytes()
+    assert set(frozen.stages) == {"level0", "level1", "flow"} and frozen.bytes == 3 * 2 * 2 * 64
+    levels = tmp_path / "frozen" / "level1" / "model.safetensors"
+    assert levels.read_bytes() == (high / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("name", list(quick().ablations.variants))
 def test_every_variant_trains_and_works(name: str, tmp_path: Path, corpus: Path, unchecked: None) -> None:
-    shape = variant(quick(ablations={"steps": [2, 2, 2], "finetune": 1}), name)
+    shape = variant(quick(ablations={"steps": [2, 2, 2], "finetune": 1, "flow": 2}), name)
     stages = [stage.model_copy(update={"steps": 2}) for stage in shape.train.levels]
     shape = shape.model_copy(update={"train": shape.train.model_copy(update={"levels": tuple(stages)})})
     run = train_all(shape, corpus, tmp_path / "models", tmp_path / "runs", bool(shape.ablations.finetune))
     built = Zonkey.from_pretrained(run.model)
-    assert built.config == shape.model and run.model.name == ("final" if shape.ablations.finetune else "level1")
+    assert built.config == shape.model and run.model.name == ("joint" if shape.model.objective == "ddmm" else "final")
     assert all(value == value for summary in run.stages.values() for value in summary.metrics.values())
     assert len(built.reconstruct([TEXT])) == 1 and built.segment(TEXT).levels[0].starts[0] == 0

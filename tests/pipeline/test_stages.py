@@ -28,7 +28,7 @@ def stage_id(stage: Stage) -> str:
 
 
 def test_the_stages_in_order() -> None:
-    names = ["notebooks", "tour", "prepare", "train", "finetune", "sample", "evaluate", "figures", "publish"]
+    names = ["notebooks", "tour", "prepare", "train", "finetune", "flow", "sample", "evaluate", "figures", "publish"]
     assert [stage.name for stage in MAIN] == names
     assert [stage.name for stage in HEAVY] == [*SUITE_NAMES, "seed", "ablation", "results", "publish"]
 

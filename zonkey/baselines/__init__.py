@@ -1,5 +1,6 @@
 """What Zonkey is compared with: autoregressive models by the same loop and budget, and other ways to cut."""
 
+from zonkey.baselines.adapt import adapt_language, domain_judge
 from zonkey.baselines.fit import train_language, train_tokenizer
 from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.scores import LanguageScore, language_score
@@ -21,9 +22,11 @@ __all__ = [
     "LanguageScore",
     "Splitter",
     "TokenVocabulary",
+    "adapt_language",
     "bpe_of_rate",
     "bpe_splitter",
     "calibrate",
+    "domain_judge",
     "entropy_splitter",
     "fixed_stride",
     "language_score",

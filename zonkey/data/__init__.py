@@ -3,6 +3,7 @@
 from zonkey.data.batches import PADDING, Batches, ByteBatch
 from zonkey.data.corpus import SPLITS, Corpus, CorpusSummary
 from zonkey.data.errors import DataError
+from zonkey.data.part import take
 from zonkey.data.shards import prepare
 from zonkey.data.sources import Document, documents
 
@@ -17,4 +18,5 @@ __all__ = [
     "Document",
     "documents",
     "prepare",
+    "take",
 ]

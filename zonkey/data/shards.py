@@ -45,10 +45,11 @@ def prepare(config: DataConfig, folder: str | Path) -> CorpusSummary:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _Writer(folder) as writer:
+        with Writer(folder) as writer:
             tally = _fill(writer, config, documents(config))
             _check(writer, tally, config)
-            entropy = encyclopedia.entropy_per_character() if config.source == "encyclopedia" else None
+            known = config.source in encyclopedia.SOURCES
+            entropy = encyclopedia.entropy_per_character(source=config.source) if known else None
             summary = CorpusSummary(
                 source=config.source,
                 seed=config.seed,
@@ -76,13 +77,13 @@ class _Tally:
 
 
 @dataclass
-class _Writer:
+class Writer:
     """The splits being written, under other names until :meth:`publish`."""
 
     folder: Path
     offsets: dict[str, array] = field(default_factory=lambda: {split: array("q", [0]) for split in SPLITS})
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Writer:
         with ExitStack() as stack:
             self.files = {split: stack.enter_context(open(self._beside(f"{split}.bin"), "wb")) for split in SPLITS}
             self.stack = stack.pop_all()
@@ -135,7 +136,7 @@ def split_of(name: str, config: DataConfig) -> Split:
     return "judge" if place < config.test + config.validation + config.judge else "train"
 
 
-def _fill(writer: _Writer, config: DataConfig, source: Iterable[Document]) -> _Tally:
+def _fill(writer: Writer, config: DataConfig, source: Iterable[Document]) -> _Tally:
     tally = _Tally()
     seen: set[int] = set()  # 64 bits of each id's hash: a few hundred megabytes for all of Wikipedia
     progress = Progress("prepare", "documents", config.documents)
@@ -153,14 +154,15 @@ def _fill(writer: _Writer, config: DataConfig, source: Iterable[Document]) -> _T
             continue
         seen.add(digest)
         tally.cut += len(data) > config.max_bytes
-        writer.add(split_of(document.id, config), _cut(data, config.max_bytes))
+        writer.add(split_of(document.id, config), cut_text(data, config.max_bytes))
         progress.update(len(seen))
         if len(seen) == config.documents:
             break
     return tally
 
 
-def _cut(data: bytes, limit: int) -> bytes:
+def cut_text(data: bytes, limit: int) -> bytes:
+    """At most ``limit`` bytes of UTF-8 text, cut where a character begins if there is such a place."""
     if len(data) <= limit:
         return data
     end = limit
@@ -169,7 +171,7 @@ def _cut(data: bytes, limit: int) -> bytes:
     return data[: end or limit]
 
 
-def _check(writer: _Writer, tally: _Tally, config: DataConfig) -> None:
+def _check(writer: Writer, tally: _Tally, config: DataConfig) -> None:
     counts = writer.documents()
     total = sum(counts.values())
     if not total:

@@ -34,10 +34,10 @@ def documents(config: DataConfig) -> Iterator[Document]:
     Raises:
         DataError: a file is missing or unreadable, a column missing or of the wrong type, or nothing matches.
     """
-    if config.source == "encyclopedia":
+    if config.source in encyclopedia.SOURCES:
         if config.documents is None:
             raise DataError("data.documents is null, but the encyclopedia has no end; give a number of documents")
-        for article in encyclopedia.articles(config.documents, config.seed):
+        for article in encyclopedia.articles(config.documents, config.seed, config.source):
             yield Document(article.id, article.text)
         return
     if config.source == "hub":

@@ -1,6 +1,7 @@
 """Metrics of a trained model on held-out text: pure functions, frozen results, nothing a loss ever sees."""
 
 from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_shannon, longest_copy
+from zonkey.evaluate.domain import DomainScore, language_domain, zonkey_domain
 from zonkey.evaluate.fidelity import (
     Fidelity,
     LevelFidelity,
@@ -72,6 +73,7 @@ __all__ = [
     "Continuer",
     "Damaged",
     "Directed",
+    "DomainScore",
     "ExistenceProfile",
     "Fidelity",
     "Filler",
@@ -118,6 +120,7 @@ __all__ = [
     "infill_score",
     "jensen_shannon",
     "kinds_of",
+    "language_domain",
     "left_filler",
     "level_fidelity",
     "level_report",
@@ -146,6 +149,7 @@ __all__ = [
     "words",
     "writing_score",
     "yardstick",
+    "zonkey_domain",
     "zonkey_filler",
     "zonkey_splitters",
 ]

@@ -37,7 +37,7 @@ def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]
     texts = [test.text(index) for index in range(min(plan.documents, len(test)))]
     segmented = [model.segment(text) for text in texts]
     known = corpus_words(training)
-    accepts = encyclopedia.is_sentence if training.summary.source == "encyclopedia" else None
+    accepts = encyclopedia.recogniser(training.summary.source)
     levels = range(len(model.levels))
     written = [generate(model, plan.generated, level=level, seed=plan.seed) for level in levels]
     found = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zonkey.config import Config
+from zonkey.config import Config, StageConfig
 from zonkey.train import stages
 from zonkey.train.run import TrainSummary
 
@@ -17,6 +17,16 @@ class WholeRun:
     model: Path  # folder of the finished model
     stages: dict[str, TrainSummary]  # level0, level1, ..., finetune and flow where they took part
     bytes: int  # of text that training saw, over all stages
+
+
+def plan(config: Config, finetune: bool = True) -> dict[str, StageConfig]:
+    """The stages of a whole run by name, in order: level0, level1, ..., finetune, flow."""
+    stages = {f"level{number}": stage for number, stage in enumerate(config.train.levels)}
+    if finetune:
+        stages["finetune"] = config.train.finetune
+    if config.model.objective == "flow":
+        stages["flow"] = config.train.flow
+    return stages
 
 
 def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: bool = True) -> WholeRun:
@@ -42,9 +52,8 @@ def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: boo
     if finetune:
         below, model = model, out / "joint"
         done["finetune"] = stages.finetune(config, corpus, below, model, runs)
-    plan = [*config.train.levels, *([config.train.finetune] if finetune else [])]
     if config.model.objective == "flow":
         below, model = model, out / "final"
         done["flow"] = stages.train_flow(config, corpus, below, model, runs)
-        plan.append(config.train.flow)
-    return WholeRun(model, done, sum(stage.steps * stage.batch * stage.bytes for stage in plan))
+    seen = sum(stage.steps * stage.batch * stage.bytes for stage in plan(config, finetune).values())
+    return WholeRun(model, done, seen)

@@ -1,10 +1,13 @@
 """``encyclopedia``: a seeded grammar that writes encyclopedia-like articles, and knows its language.
 
+``encyclopedia-other`` is a smaller one with another vocabulary and other plans, for what adapts to new text.
+
 >>> next(articles(1, seed=0)).kind in kinds()
 True
 """
 
 from zonkey.data.encyclopedia.articles import (
+    SOURCES,
     Article,
     Entropy,
     article,
@@ -12,10 +15,12 @@ from zonkey.data.encyclopedia.articles import (
     entropy_per_character,
     is_sentence,
     kinds,
+    recogniser,
     vocabulary,
 )
 
 __all__ = [
+    "SOURCES",
     "Article",
     "Entropy",
     "article",
@@ -23,5 +28,6 @@ __all__ = [
     "entropy_per_character",
     "is_sentence",
     "kinds",
+    "recogniser",
     "vocabulary",
 ]

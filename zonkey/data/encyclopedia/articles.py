@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -14,6 +15,7 @@ from zonkey.data.encyclopedia.draw import Draw
 from zonkey.data.encyclopedia.grammar import Block, Group, Kind, grammar
 from zonkey.data.encyclopedia.nodes import INDEFINITE, Derivation, indefinite
 
+SOURCES = ("encyclopedia", "encyclopedia-other")  # the second has another vocabulary, other names and plans
 _OPTIONAL = 0.7  # how often an optional sentence is written
 _TOKEN = re.compile(r"\w+(?:['’.,-]\w+)*")
 
@@ -47,20 +49,20 @@ class Entropy:
     articles: int
 
 
-def articles(count: int, seed: int) -> Iterator[Article]:
-    """The first ``count`` articles of ``seed``; article i hangs on (seed, i) only.
+def articles(count: int, seed: int, source: str = "encyclopedia") -> Iterator[Article]:
+    """The first ``count`` articles of ``seed``; article i hangs on (seed, i) and the grammar only.
 
     Raises:
         ValueError: ``count`` or ``seed`` is negative.
     """
     if count < 0 or seed < 0:
         raise ValueError(f"count is {count} and seed {seed}; neither may be negative")
-    return (article(seed, index) for index in range(count))
+    return (article(seed, index, source) for index in range(count))
 
 
-def article(seed: int, index: int) -> Article:
+def article(seed: int, index: int, source: str = "encyclopedia") -> Article:
     """Article number ``index`` of ``seed``."""
-    rules = grammar()
+    rules = grammar(source)
     draw = Draw(seed, index)
     kind = rules.kinds[draw.pick(rules.law)]
     writer = _Writer(Derivation(draw))
@@ -72,7 +74,7 @@ def article(seed: int, index: int) -> Article:
     at = _byte_offsets(text)
     return Article(
         id=f"{seed}-{index}",
-        url=f"encyclopedia:{seed}/{index}",
+        url=f"{source}:{seed}/{index}",
         title=title,
         text=text,
         kind=kind.name,
@@ -83,14 +85,19 @@ def article(seed: int, index: int) -> Article:
     )
 
 
-def is_sentence(text: str) -> bool:
+def recogniser(source: str) -> Callable[[str], bool] | None:
+    """:func:`is_sentence` for the language of a built-in source; None for other sources."""
+    return partial(is_sentence, source=source) if source in SOURCES else None
+
+
+def is_sentence(text: str, source: str = "encyclopedia") -> bool:
     """Whether ``text`` is a sentence, heading or list item of the language.
 
     The recogniser runs the structure that the generator writes from, so it accepts all that is generated. It
     honours what binds within a sentence: a and an, he and she, a name said twice, years in order, a country
     and its people. A name is any name its syllables can make, so a misspelt name can be another legal name.
     """
-    return grammar().accepts(text)
+    return grammar(source).accepts(text)
 
 
 def kinds() -> tuple[str, ...]:
@@ -98,12 +105,12 @@ def kinds() -> tuple[str, ...]:
     return tuple(kind.name for kind in grammar().kinds)
 
 
-def vocabulary() -> frozenset[str]:
+def vocabulary(source: str = "encyclopedia") -> frozenset[str]:
     """The closed word types, in lower case: every word the grammar can write that is not part of a name."""
-    return grammar().vocabulary
+    return grammar(source).vocabulary
 
 
-def entropy_per_character(count: int = 300, seed: int = 0) -> Entropy:
+def entropy_per_character(count: int = 300, seed: int = 0, source: str = "encyclopedia") -> Entropy:
     """The entropy of the grammar's text in bits per character, estimated on ``count`` articles.
 
     The ratio of summed -log2 p (over every choice of a derivation) to summed characters, with the standard
@@ -115,7 +122,7 @@ def entropy_per_character(count: int = 300, seed: int = 0) -> Entropy:
     """
     if count < 2:
         raise ValueError(f"count is {count}; an error needs at least 2 articles")
-    written = [(piece.bits, len(piece.text)) for piece in articles(count, seed)]
+    written = [(piece.bits, len(piece.text)) for piece in articles(count, seed, source)]
     bits, characters = np.array(written, dtype=np.float64).T
     ratio = bits.sum() / characters.sum()
     residual = bits - ratio * characters

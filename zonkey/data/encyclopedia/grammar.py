@@ -90,9 +90,9 @@ class Grammar:
 
 
 @cache
-def grammar() -> Grammar:
-    """The built-in grammar, compiled from the files beside this module."""
-    folder = resources.files("zonkey.data.encyclopedia")
+def grammar(source: str = "encyclopedia") -> Grammar:
+    """A built-in grammar, compiled from the files beside this module, or (``encyclopedia-other``) from ``other/``."""
+    folder = resources.files("zonkey.data.encyclopedia").joinpath(source.removeprefix("encyclopedia").lstrip("-"))
     lexicon = Scope()
     for path in sorted(folder.joinpath("lexicon").iterdir(), key=lambda file: file.name):
         if path.name.endswith(".txt"):
