@@ -15,7 +15,7 @@ LAYERS = (
     ("config", "files", "runtime", "sphere", "existence", "variants"),
     ("attention",),
     ("transformer",),
-    ("splitter", "compressor", "denoiser", "stitcher", "losses"),
+    ("splitter", "compressor", "denoiser", "flow", "stitcher", "losses"),
     ("level",),
     ("model",),
     ("data", "checkpoint"),

@@ -93,7 +93,7 @@ def test_a_model_learns_and_goes_on_learning(tmp_path: Path, corpus: Path, token
     summary = train_language(config, corpus, "train", first, tmp_path / "runs", tokenizer=tokenizer, reverse=reverse)
     losses = [row["validation/bits_per_byte"] for row in summary.history if row.get("kind") == "validation"]
     assert losses[-1] < losses[0] - 2 and losses[-1] == summary.metrics["bits_per_byte"], losses
-    assert held_out(first, corpus) == pytest.approx(losses[-1], abs=0.4)
+    assert held_out(first, corpus) == pytest.approx(losses[-1], abs=0.7)  # whole texts instead of pieces
     train_language(config, corpus, "train", second, tmp_path / "runs", source=first)
     assert held_out(second, corpus) < held_out(first, corpus) - 0.1
     assert LanguageModel.from_pretrained(second).reverse == reverse

@@ -90,7 +90,9 @@ def train(run: Run[M]) -> TrainSummary:
 
 def _key(run: Run, text: Corpus) -> str:
     config = run.config
-    shared = config.train.model_dump(mode="json", exclude={"levels", "finetune", "flow", "processes", "checkpoint_every"})
+    shared = config.train.model_dump(
+        mode="json", exclude={"levels", "finetune", "flow", "processes", "checkpoint_every"}
+    )
     parts = (run.name, config.seed, shared, run.stage, config.runtime.precision, text.fingerprint)
     return fingerprint(*parts, *run.identity)
 

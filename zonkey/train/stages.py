@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from zonkey.checkpoint import save_model
 from zonkey.config import Config, ModelConfig, StageConfig
 from zonkey.model import Zonkey
 from zonkey.train.learner import Part, ZonkeyLearner
@@ -43,10 +44,11 @@ def finetune(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -
 def train_flow(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -> TrainSummary:
     """Train the flows of all levels on what a finished model compresses; arguments and errors as :func:`finetune`.
 
-    Nothing else changes. A model of the ``ddmm`` objective has no flows: raises ValueError.
+    Nothing else changes. A model of the ``ddmm`` objective samples with its denoisers alone: it is handed on as it is.
     """
     if config.model.objective != "flow":
-        raise ValueError(f"objective is {config.model.objective!r}; only 'flow' samples with networks of its own")
+        save_model(Zonkey.from_pretrained(model), config, out)
+        return TrainSummary([], {})
     return _train(config, config.train.flow, "flow", "flow", corpus, model, out, runs)
 
 
