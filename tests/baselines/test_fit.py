@@ -24,7 +24,7 @@ def short(steps: int = 6, **train: Any) -> Config:
     merge(values["train"], {"checkpoint_every": 2, "validate_every": 3, "sample_texts": 1} | train)
     values["baselines"] = {
         "language": {"width": 16, "heads": 2, "layers": 1, "context": 64},
-        "stage": values["baselines"]["stage"] | {"steps": steps, "batch": 4, "bytes": 64},
+        "stage": values["baselines"]["stage"] | {"steps": steps, "batch": 4, "bytes": 64, "learning_rate": 0.02},
         "bpe_vocabulary": 300,
     }
     return parse(Config, values, "test")
@@ -88,13 +88,13 @@ def test_a_model_learns_and_goes_on_learning(tmp_path: Path, corpus: Path, token
     if tokenizer:
         train_tokenizer(corpus, "train", 300, tokenizer)
     first, second = tmp_path / "first", tmp_path / "second"
-    config = short(40, validate_every=40, checkpoint_every=40)
+    config = short(120, validate_every=120, checkpoint_every=120)
     summary = train_language(config, corpus, "train", first, tmp_path / "runs", tokenizer=tokenizer, reverse=reverse)
     losses = [row["validation/bits_per_byte"] for row in summary.history if row.get("kind") == "validation"]
-    assert losses[-1] < 5.5 < 7 < losses[0] and losses[-1] == summary.metrics["bits_per_byte"]
+    assert losses[-1] < losses[0] - 2 and losses[-1] == summary.metrics["bits_per_byte"], losses
     assert held_out(first, corpus) == pytest.approx(losses[-1], abs=0.4)
     train_language(config, corpus, "train", second, tmp_path / "runs", source=first)
-    assert held_out(second, corpus) < held_out(first, corpus) - 0.2
+    assert held_out(second, corpus) < held_out(first, corpus) - 0.1
     assert LanguageModel.from_pretrained(second).reverse == reverse
 
 

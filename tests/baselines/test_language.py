@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import log_softmax
 
 from tests.baselines.build import SHAPE, language, random, uniform
-from zonkey.baselines import LanguageModel, TokenVocabulary
+from zonkey.baselines import LanguageModel, TokenVocabulary, language_score
 from zonkey.baselines.language import windows_of
 
 TEXT = "The river runs to the sea, 바다로 간다, and the sea gives the rain back.".encode()
@@ -82,8 +82,23 @@ def test_a_long_text_is_read_with_half_a_context_before_it() -> None:
     assert model.bits([TEXT])[0][16:24] == pytest.approx(model.bits([TEXT[8:24]])[0][8:], abs=1e-4)
 
 
+def test_scores_by_hand() -> None:
+    """Two texts of 6 and 2 bytes; as tokens "the", "h", "a", "t" and "th", each as likely as 257 others."""
+    texts = [b"thehat", b"th"]
+    plain = language_score(uniform(), texts)
+    assert (plain.bytes, plain.entries, plain.bytes_per_entry) == (8, 256, 1) and plain.bits_per_byte == pytest.approx(
+        8
+    )
+    tokens = language_score(uniform(TokenVocabulary([("t", "h"), ("th", "e")])), texts)
+    assert (tokens.bytes, tokens.entries, tokens.bytes_per_entry) == (8, 258, 8 / 5)
+    assert tokens.bits_per_byte == pytest.approx(5 * math.log2(258) / 8)
+    assert tokens.parameters == plain.parameters + 2 * (2 * SHAPE.width) + 2
+    with pytest.raises(ValueError, match="no text to score"):
+        language_score(uniform(), [b""])
+
+
 def test_tokens_have_no_next_byte() -> None:
-    with pytest.raises(ValueError, match="a model of 270 tokens knows no next byte"):
+    with pytest.raises(ValueError, match=r"a model of [0-9]+ tokens knows no next byte"):
         language(TOKENS).entropies([TEXT])
 
 
@@ -146,8 +161,8 @@ def test_a_model_from_the_end_continues_to_the_left() -> None:
 def test_what_cannot_be_written_is_refused() -> None:
     with pytest.raises(ValueError, match="2 lengths for 3 texts"):
         language().generate(3, [1, 2], generator=random())
-    with pytest.raises(ValueError, match="temperature is 0; it must be above 0"):
-        language().generate(1, 2, generator=random(), temperature=0)
+    with pytest.raises(ValueError, match=r"temperature is 0\.0; it must be above 0"):
+        language().generate(1, 2, generator=random(), temperature=0.0)
 
 
 # --- files ------------------------------------------------------------------------------------------------

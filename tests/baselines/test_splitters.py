@@ -39,9 +39,9 @@ class Known(LanguageModel):
 
 
 def test_strides_by_hand() -> None:
-    assert fixed_stride(4)(b"0123456789") == [0, 4, 8]
+    assert fixed_stride(4.0)(b"0123456789") == [0, 4, 8]
     assert fixed_stride(2.5)(b"0123456789") == [0, 2, 5, 8]
-    assert fixed_stride(20)(b"0123456789") == [0] and fixed_stride(1)(b"012") == [0, 1, 2]
+    assert fixed_stride(20.0)(b"0123456789") == [0] and fixed_stride(1.0)(b"012") == [0, 1, 2]
 
 
 def test_white_space_by_hand() -> None:
@@ -104,15 +104,15 @@ def test_a_rate_out_of_reach_is_said(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_random_cuts_are_repeatable_and_differ() -> None:
-    one, other = random_splitter(4, 0), random_splitter(4, 1)
-    assert one(TEXT) == random_splitter(4, 0)(TEXT) != other(TEXT)
+    one, other = random_splitter(4.0, 0), random_splitter(4.0, 1)
+    assert one(TEXT) == random_splitter(4.0, 0)(TEXT) != other(TEXT)
     assert one(TEXT[:200]) != one(TEXT)[: len(one(TEXT[:200]))]
 
 
 @given(st.binary(max_size=60) | st.text(max_size=30).map(str.encode))
 def test_every_text_is_cut_from_its_beginning(text: bytes) -> None:
     model = language()
-    splitters = [fixed_stride(3.5), random_splitter(3, 0), white_space(), bpe_splitter(VOCABULARY)]
+    splitters = [fixed_stride(3.5), random_splitter(3.0, 0), white_space(), bpe_splitter(VOCABULARY)]
     for splitter in [*splitters, entropy_splitter(model, 7.0), entropy_splitter(model, 0.1, monotone=True)]:
         found = list(splitter(text))
         assert found == sorted(set(found)) and found[:1] == [0][: len(text)]
@@ -125,4 +125,4 @@ def test_rates_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="bytes_per_segment is nan"):
         random_splitter(float("nan"), 0)
     with pytest.raises(ValueError, match="no text to set the threshold by"):
-        calibrate(language(), [b""], 4)
+        calibrate(language(), [b""], 4.0)

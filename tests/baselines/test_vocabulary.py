@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from zonkey.baselines import ByteVocabulary, TokenVocabulary
 
 TEXT = "The sea, the sea! Das Meer: 바다, 12 fathoms deep.\n\n The sea...".encode()
-TRAINED = TokenVocabulary.train([TEXT] * 3, 300)
+TRAINED = TokenVocabulary.train([TEXT] * 3, 280)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
@@ -37,8 +37,9 @@ def test_tokens_stay_within_words() -> None:
 
 def test_fewer_merges_are_those_of_a_smaller_vocabulary() -> None:
     assert TRAINED.first(20).merges == TokenVocabulary.train([TEXT] * 3, 276).merges
-    assert len(TRAINED.sizes) == 300 and TRAINED.sizes[:256].tolist() == [1] * 256
-    assert TokenVocabulary.train([TEXT] * 3, 300).merges == TRAINED.merges
+    assert len(TRAINED.sizes) == 280 and TRAINED.sizes[:256].tolist() == [1] * 256
+    assert TokenVocabulary.train([TEXT] * 3, 280).merges == TRAINED.merges
+    assert len(TokenVocabulary.train([TEXT] * 3, 9999).sizes) < 400, "words have no more pairs"
 
 
 def test_a_vocabulary_survives_its_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from zonkey.baselines.adapt import adapt_language, domain_judge
 from zonkey.baselines.fit import train_language, train_tokenizer
 from zonkey.baselines.language import LanguageModel
+from zonkey.baselines.scores import LanguageScore, language_score
 from zonkey.baselines.splitters import (
     Splitter,
     bpe_of_rate,
@@ -18,6 +19,7 @@ from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary
 __all__ = [
     "ByteVocabulary",
     "LanguageModel",
+    "LanguageScore",
     "Splitter",
     "TokenVocabulary",
     "adapt_language",
@@ -27,6 +29,7 @@ __all__ = [
     "domain_judge",
     "entropy_splitter",
     "fixed_stride",
+    "language_score",
     "random_splitter",
     "train_language",
     "train_tokenizer",

@@ -101,7 +101,6 @@ class LanguageModel(CausalNetwork):
                 found[window.row][part] = measure(self.head(states).double(), ids).cpu().numpy()
         return list(zip(rows, found, strict=True))
 
-    @torch.no_grad()
     def _read(self, rows: Sequence[np.ndarray]) -> Iterator[tuple[Window, Tensor]]:
         """Windows over all rows, and the states of what each of them scores."""
         windows = [
@@ -114,7 +113,9 @@ class LanguageModel(CausalNetwork):
             count = max(1, POSITIONS // (windows[-1].last - windows[-1].first))
             batch, windows = windows[-count:], windows[:-count]
             ids, _ = self.pad([rows[one.row][one.first : one.last] for one in batch])
-            for one, states in zip(batch, self.states(ids), strict=True):
+            with torch.no_grad():
+                found = self.states(ids)
+            for one, states in zip(batch, found, strict=True):
                 yield one, states[one.scored - one.first : one.last - one.first]
 
     # --- writing ----------------------------------------------------------------------------------------------
