@@ -11,7 +11,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test profile strip publish lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test profile strip publish results lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,9 @@ strip: $(STAMP) ## take the outputs out of notebooks/, as they are committed
 
 publish: $(STAMP) ## copy what the pipeline made into reports/, without running what it depends on
 	dvc repro --single-item publish
+
+results: $(STAMP) ## write docs/results.md from the published metrics
+	zonkey results
 
 lint: $(STAMP) ## ruff and mypy
 	ruff check .

@@ -20,7 +20,7 @@ LAYERS = (
     ("model",),
     ("data", "checkpoint"),
     ("train", "generate", "evaluate", "baselines"),
-    ("plots", "notebook", "cli"),
+    ("plots", "notebook", "results", "cli"),
 )
 STRANGERS = 3  # the layer whose modules do not import one another
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

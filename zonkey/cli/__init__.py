@@ -1,4 +1,5 @@
-"""The ``zonkey`` command: texts through a model, profiles, what a model holds, the pipeline's notebook steps.
+"""The ``zonkey`` command: texts through a model, profiles, what a model holds, the pipeline's notebook steps,
+the results page.
 
 Exit status: 0 done, 1 failed, 2 the request was wrong; a failure is one sentence on standard error.
 """
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zonkey.cli import files, speed, text
+from zonkey.cli import files, results, speed, text
 
 __all__ = ["main"]
 
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     text.add_commands(commands, common)
     files.add_commands(commands, common)
     speed.add_commands(commands, common)
+    results.add_commands(commands, common)
     return parser
 
 

@@ -1,0 +1,30 @@
+"""What was measured, held to what was claimed: the results page and the list of targets, from published metrics.
+
+``page.yaml`` says what is on the page; nothing in it or in the code is a result.
+"""
+
+from zonkey.results.measured import read, rows, series
+from zonkey.results.page import Measured, measured, outcomes, render, target_lines
+from zonkey.results.schema import Page, load_page, load_words
+from zonkey.results.tables import Filled, describe, fill
+from zonkey.results.verdicts import Outcome, Status, outcome
+
+__all__ = [
+    "Filled",
+    "Measured",
+    "Outcome",
+    "Page",
+    "Status",
+    "describe",
+    "fill",
+    "load_page",
+    "load_words",
+    "measured",
+    "outcome",
+    "outcomes",
+    "read",
+    "render",
+    "rows",
+    "series",
+    "target_lines",
+]

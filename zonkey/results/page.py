@@ -1,0 +1,158 @@
+"""The results page as Markdown: a table of verdicts, then what was measured, item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zonkey.results.measured import Metrics, read
+from zonkey.results.schema import Page, Section, Table, Word
+from zonkey.results.tables import fill, markdown, reading
+from zonkey.results.verdicts import Outcome, Status, number, outcome
+
+INTRODUCTION = """# Results
+
+Made by `python -m zonkey results` from the published metrics; do not edit. The paper (A. Rozental, arXiv 2601.21768)
+shows examples and no numbers: every claim is therefore held to a target of this project. Whether it is reached is
+computed; what a change was, or why a target is missed, is written by hand in [verdicts.yaml](verdicts.yaml).
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One corpus: its metrics, the parameters of its profile, and where its reports lie as seen from the page."""
+
+    metrics: Metrics
+    params: Mapping[str, Any]
+    reports: Path  # holds PROFILE and suites/PROFILE
+    link: str
+
+
+def measured(page: Page, reports: Path, params: Mapping[str, Mapping[str, Any]], link: str) -> dict[str, Measured]:
+    """Every corpus of the page, from ``reports``; ``params`` by profile; ``link`` leads from the page to ``reports``.
+
+    Raises:
+        ValueError: a file of metrics cannot be read.
+    """
+    return {
+        name: Measured(
+            read(*(reports / part / corpus.profile / "metrics" for part in ("", "suites"))),
+            params.get(corpus.profile, {}),
+            reports,
+            link,
+        )
+        for name, corpus in page.corpora.items()
+    }
+
+
+def outcomes(
+    page: Page, corpora: Mapping[str, Measured], words: Mapping[tuple[str, str], Word]
+) -> dict[tuple[str, str], Outcome]:
+    """Every target on every corpus that it is set for; raises ``ValueError`` where words contradict the metrics."""
+    return {
+        (target.id, name): outcome(target, name, corpora[name].metrics, words.get((target.id, name)))
+        for target in page.targets
+        for name in page.corpora
+        if name in target.corpora
+    }
+
+
+def render(page: Page, corpora: Mapping[str, Measured], found: Mapping[tuple[str, str], Outcome]) -> str:
+    """The whole page."""
+    lines = [INTRODUCTION, *_verdicts(page, found)]
+    for section in page.sections:
+        lines += ["", f"## {section.title}", "", f"> {section.claim} ({section.source})"]
+        for table in section.tables:
+            lines += ["", f"### {table.title}"]
+            for name, one in ((name, one) for name, one in corpora.items() if name in (table.corpora or corpora)):
+                lines += ["", *_table(page, table, name, one)]
+        lines += list(_said(page, section, found))
+    return "\n".join(lines) + "\n"
+
+
+def target_lines(page: Page, found: Mapping[tuple[str, str], Outcome]) -> list[str]:
+    """A line for each target that the project has set itself, with the figure reached."""
+    return [
+        f"{_name(page, one)}: {one.figure} (target {one.bound}): {one.status.value}"
+        for one in found.values()
+        if one.target.wanted
+    ]
+
+
+def _verdicts(page: Page, found: Mapping[tuple[str, str], Outcome]) -> Iterator[str]:
+    titles = [corpus.title for corpus in page.corpora.values()]
+    yield f"| claim | measured by | {' | '.join(f'{title}: target | reached' for title in titles)} | verdict |"
+    yield "|---|---|" + "---|" * (2 * len(titles) + 1)
+    for target in page.targets:
+        ours = [found.get((target.id, name)) for name in page.corpora]
+        cells = [f"{one.bound} | {one.figure}" if one else "– | –" for one in ours]
+        verdicts = [f"{page.corpora[one.corpus].title}: {one.verdict}" for one in ours if one]
+        same = {one.verdict for one in ours if one}
+        verdict = same.pop() if len(same) == 1 else "; ".join(verdicts)
+        name = target.name if target.wanted else f"{target.name} (a check of our own)"
+        yield f"| {target.claim} | {name} | {' | '.join(cells)} | {verdict} |"
+
+
+def _table(page: Page, table: Table, corpus: str, one: Measured) -> Iterator[str]:
+    spec = page.corpora[corpus]
+    filled = fill(table, one.metrics)
+    command = f"`python -m zonkey profile {spec.profile} && {table.command}`"
+    if not filled.rows:
+        yield f"**{spec.title}.** Not measured ({command})."
+        return
+    setting = ", ".join(part for part in (_data(one), _budget(one, table), _seeds(one, table)) if part)
+    yield f"**{spec.title}.** {setting}; {command}."
+    yield from ("", *markdown(table, filled))
+    if sentence := reading(table, filled):
+        yield from ("", sentence[:1].upper() + sentence[1:])
+    if links := list(_figures(one, spec.profile, table)):
+        yield from ("", f"Figures: {', '.join(links)}")
+
+
+def _figures(one: Measured, profile: str, table: Table) -> Iterator[str]:
+    for path in (f"{folder}/figures/{name}.svg" for name in table.figures for folder in (profile, f"suites/{profile}")):
+        if (one.reports / path).is_file():
+            yield f"[{Path(path).stem}]({one.link}/{path})"
+
+
+def _data(one: Measured) -> str:
+    size = one.metrics.get("prepare.bytes.train")
+    return f"{number(size)} bytes of training text" if size is not None else ""
+
+
+def _budget(one: Measured, table: Table) -> str:
+    """How much text was read in training, and in how many steps of the profile's stages."""
+    if table.budget:
+        size = one.metrics.get(table.budget)
+        return f"training read {number(size)} bytes" if size is not None else ""
+    if "train" not in one.params:
+        return ""
+    stages = [*one.params["train"]["levels"], one.params["train"]["finetune"]]
+    size = sum(stage["steps"] * stage["batch"] * stage["bytes"] for stage in stages)
+    return f"training read {number(size)} bytes in {' + '.join(str(stage['steps']) for stage in stages)} steps"
+
+
+def _seeds(one: Measured, table: Table) -> str:
+    if table.seeds:
+        return "seeds " + ", ".join(sorted({name.split(".")[0][4:] for name in one.metrics if name.startswith("seed")}))
+    return f"seed {one.params['seed']}" if "seed" in one.params else ""
+
+
+def _said(page: Page, section: Section, found: Mapping[tuple[str, str], Outcome]) -> Iterator[str]:
+    ours = [one for one in found.values() if one.target.section == section.id]
+    yield from ("", "### Verdict", "")
+    for one in ours:
+        yield f"- {_name(page, one)}: {one.figure} (target {one.bound}): **{one.verdict}**.{_prose(one)}"
+
+
+def _name(page: Page, one: Outcome) -> str:
+    return f"{page.corpora[one.corpus].title}, {one.target.name}"
+
+
+def _prose(one: Outcome) -> str:
+    if one.word is None:
+        return " Not explained yet." if one.status is Status.MISSED else ""
+    links = "".join(f" [{link.partition('#')[2] or link}]({link})" for link in one.word.see)
+    return f" {one.word.change or one.word.why}" + (f" See{links}." if links else "")
