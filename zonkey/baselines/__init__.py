@@ -1,5 +1,6 @@
 """What Zonkey is compared with: autoregressive models by the same loop and budget, and other ways to cut."""
 
+from zonkey.baselines.chunker import ChunkingModel
 from zonkey.baselines.fit import train_language, train_tokenizer
 from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.scores import LanguageScore, language_score
@@ -8,6 +9,7 @@ from zonkey.baselines.splitters import (
     bpe_of_rate,
     bpe_splitter,
     calibrate,
+    chunk_splitter,
     entropy_splitter,
     fixed_stride,
     random_splitter,
@@ -17,6 +19,7 @@ from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary
 
 __all__ = [
     "ByteVocabulary",
+    "ChunkingModel",
     "LanguageModel",
     "LanguageScore",
     "Splitter",
@@ -24,6 +27,7 @@ __all__ = [
     "bpe_of_rate",
     "bpe_splitter",
     "calibrate",
+    "chunk_splitter",
     "entropy_splitter",
     "fixed_stride",
     "language_score",
