@@ -40,7 +40,7 @@ def test_short_texts_are_read_in_one_pass(reverse: bool) -> None:
     model, text = language(reverse=reverse), TEXT[:16]
     ids = torch.tensor([list(text[::-1] if reverse else text)])
     with torch.no_grad():
-        logs = log_softmax(model(ids)[0].double(), dim=-1)
+        logs = log_softmax(model(ids)[0][0].double(), dim=-1)
     bits = -logs[torch.arange(16), ids[0]].numpy() / math.log(2)
     assert model.bits([text])[0] == pytest.approx(bits[::-1] if reverse else bits, abs=1e-4)
     entropy = -(logs.exp() * logs).sum(-1).numpy() / math.log(2)
@@ -125,7 +125,7 @@ def test_what_is_kept_from_earlier_steps_changes_nothing() -> None:
     model, text = language(), b"The sea"
     for _ in range(7):
         with torch.no_grad():
-            text += bytes([int(model(torch.tensor([[*text, 0]]))[0, -1].argmax())])
+            text += bytes([int(model(torch.tensor([[*text, 0]]))[0][0, -1].argmax())])
     assert model.continue_text(b"The sea", 7) == text[7:]
 
 

@@ -1,6 +1,7 @@
 """What Zonkey is compared with: autoregressive models by the same loop and budget, and other ways to cut."""
 
 from zonkey.baselines.adapt import adapt_language, domain_judge
+from zonkey.baselines.chunker import ChunkingModel
 from zonkey.baselines.fit import train_language, train_tokenizer
 from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.scores import LanguageScore, language_score
@@ -9,6 +10,7 @@ from zonkey.baselines.splitters import (
     bpe_of_rate,
     bpe_splitter,
     calibrate,
+    chunk_splitter,
     entropy_splitter,
     fixed_stride,
     random_splitter,
@@ -18,6 +20,7 @@ from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary
 
 __all__ = [
     "ByteVocabulary",
+    "ChunkingModel",
     "LanguageModel",
     "LanguageScore",
     "Splitter",
@@ -26,6 +29,7 @@ __all__ = [
     "bpe_of_rate",
     "bpe_splitter",
     "calibrate",
+    "chunk_splitter",
     "domain_judge",
     "entropy_splitter",
     "fixed_stride",

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from zonkey.baselines.chunker import ChunkingModel
 from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary, Vocabulary
 from zonkey.config import Config
@@ -43,6 +44,7 @@ def train_language(
     *,
     tokenizer: Path | None = None,
     reverse: bool = False,
+    bytes_per_chunk: float | None = None,
     source: Path | None = None,
 ) -> TrainSummary:
     """Train an autoregressive model and save it.
@@ -55,14 +57,17 @@ def train_language(
         runs: where the training state goes, in a folder named by parameters and inputs.
         tokenizer: file that :func:`train_tokenizer` wrote; None reads bytes.
         reverse: read from the end to the beginning.
+        bytes_per_chunk: train a :class:`ChunkingModel`, whose chunks have this mean length.
         source: folder of a model to go on from, with its own shape, vocabulary and direction; None begins anew.
 
     Raises:
-        ValueError: a file is missing or damaged, or both a source and what it decides are given.
+        ValueError: a file is missing or damaged, or what is asked for does not go together.
         TrainingError: a loss is not finite, memory is short, or a process of several failed.
     """
     if source is not None and (tokenizer is not None or reverse):
         raise ValueError(f"{source} has its own vocabulary and direction; give no tokenizer and no reverse with it")
+    if bytes_per_chunk is not None and (tokenizer is not None or source is not None):
+        raise ValueError(f"bytes_per_chunk is {bytes_per_chunk}; chunks are of bytes, give no tokenizer and no source")
     inputs = [tokenizer, *([source / "model.safetensors", source / "config.json"] if source else [])]
     run = Run(
         config,
@@ -73,6 +78,7 @@ def train_language(
             config.baselines.language,
             config.model.ema,
             reverse,
+            bytes_per_chunk,
             [path and file_fingerprint(path) for path in inputs],
         ),
         corpus,
@@ -80,18 +86,22 @@ def train_language(
         out,
         runs,
         LanguageLearner(config),
-        partial(_model, config, tokenizer, reverse, source),
-        ("zonkey.baselines.worker", split, *map(str, (corpus, out, runs, tokenizer, reverse, source))),
+        partial(_model, config, tokenizer, reverse, bytes_per_chunk, source),
+        ("zonkey.baselines.worker", split, *map(str, (corpus, out, runs, tokenizer, reverse, bytes_per_chunk, source))),
     )
     return train(run)
 
 
-def _model(config: Config, tokenizer: Path | None, reverse: bool, source: Path | None) -> LanguageModel:
+def _model(
+    config: Config, tokenizer: Path | None, reverse: bool, bytes_per_chunk: float | None, source: Path | None
+) -> LanguageModel:
     if source is not None:
         return LanguageModel.from_pretrained(source)
     vocabulary: Vocabulary = TokenVocabulary.load(tokenizer) if tokenizer else ByteVocabulary()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
+        if bytes_per_chunk is not None:
+            return ChunkingModel(config.baselines.language, vocabulary, reverse, bytes_per_chunk)
         return LanguageModel(config.baselines.language, vocabulary, reverse)
 
 
@@ -114,13 +124,13 @@ class LanguageLearner:
         model = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
         assert isinstance(model, LanguageModel)
         ids, lengths = model.pad(model.encode(texts_of(batch)))
-        logits = network(ids)
+        logits, penalty = network(ids)
         real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
         nats = nn.functional.cross_entropy(logits[real].float(), ids[real], reduction="none")
         with torch.no_grad():
             bits = nats.sum() / math.log(2) / batch.lengths.sum()
             accuracy = (logits[real].argmax(dim=-1) == ids[real]).float().mean()
-        return Outcome(nats.mean(), {"bits_per_byte": bits, "accuracy": accuracy})
+        return Outcome(nats.mean() + penalty, {"bits_per_byte": bits, "accuracy": accuracy})
 
     def samples(self, model: LanguageModel) -> list[str]:
         """Texts that begin anywhere, as the pieces that it is trained on."""

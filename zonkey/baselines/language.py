@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -159,9 +159,13 @@ class LanguageModel(CausalNetwork):
     def save_pretrained(self, folder: Path) -> None:
         """Weights, shape and vocabulary, into a folder that is there."""
         save_file(self.state_dict(), folder / "model.safetensors")
-        shape = {"language": self.config.model_dump(mode="json"), "reverse": self.reverse}
+        shape = {"language": self.config.model_dump(mode="json"), **self.options()}
         (folder / "config.json").write_text(json.dumps(shape, indent=2) + "\n", encoding="utf-8")
         self.vocabulary.save(folder)
+
+    def options(self) -> dict[str, Any]:
+        """What the model is built from, beside shape and vocabulary."""
+        return {"reverse": self.reverse}
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> LanguageModel:
@@ -173,10 +177,10 @@ class LanguageModel(CausalNetwork):
         folder = Path(folder)
         try:
             shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            config = parse(LanguageConfig, shape["language"], str(folder / "config.json"))
-            model = cls(config, load_vocabulary(folder), shape["reverse"])
+            config = parse(LanguageConfig, shape.pop("language"), str(folder / "config.json"))
+            model = cls(config, load_vocabulary(folder), **shape)
             load_model(model, folder / "model.safetensors")
-        except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{folder} holds no whole language model ({reason}); train it again") from None
         return model.eval()

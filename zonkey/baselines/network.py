@@ -31,11 +31,16 @@ class CausalNetwork(nn.Module):
         """Where the weights are."""
         return self.embed.weight.device
 
-    def forward(self, ids: Int[Tensor, "S Q"]) -> Float[Tensor, "S Q V"]:
-        """Logits of every position's entry, given those before it."""
-        return self.head(self.states(ids))
+    def forward(self, ids: Int[Tensor, "S Q"]) -> tuple[Float[Tensor, "S Q V"], Float[Tensor, ""]]:
+        """Logits of every position's entry, given those before it, and what :meth:`read` adds to the loss."""
+        states, penalty = self.read(ids)
+        return self.head(states), penalty
+
+    def read(self, ids: Int[Tensor, "S Q"]) -> tuple[Float[Tensor, "S Q D"], Float[Tensor, ""]]:
+        """What every position's entry is predicted from, and a penalty: none here."""
+        before = nn.functional.pad(ids[:, :-1], (1, 0), value=self.begin)
+        return self.decoder(self.embed(before)), torch.zeros((), device=ids.device)
 
     def states(self, ids: Int[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
-        """What every position's entry is predicted from."""
-        before = nn.functional.pad(ids[:, :-1], (1, 0), value=self.begin)
-        return self.decoder(self.embed(before))
+        """The first of :meth:`read`."""
+        return self.read(ids)[0]

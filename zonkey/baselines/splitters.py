@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from zonkey.baselines.chunker import ChunkingModel
 from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.vocabulary import TokenVocabulary
 
@@ -62,8 +63,15 @@ def entropy_splitter(model: LanguageModel, threshold: float, monotone: bool = Fa
     return lambda text: _offsets(_rise(model.entropies([text])[0], monotone) > threshold)
 
 
+def chunk_splitter(model: ChunkingModel, threshold: float = 0.5) -> Splitter:
+    """Where a model that learned to cut by predicting begins its chunks; it was trained with a threshold of a half."""
+    return lambda text: _offsets(model.begins([text])[0] > threshold)
+
+
 def calibrate(model: LanguageModel, texts: Sequence[bytes], bytes_per_segment: float, monotone: bool = False) -> float:
     """The threshold of :func:`entropy_splitter` that gives ``texts`` the wanted rate, as nearly as it can.
+
+    Of a :class:`ChunkingModel`, the threshold of :func:`chunk_splitter`.
 
     Raises:
         ValueError: fewer than one byte per segment are wanted, or there is no text.
@@ -71,7 +79,8 @@ def calibrate(model: LanguageModel, texts: Sequence[bytes], bytes_per_segment: f
     _check(bytes_per_segment)
     if not any(texts):
         raise ValueError("there is no text to set the threshold by; give at least one")
-    found = np.concatenate([_rise(one, monotone)[1:] for one in model.entropies(texts)])  # offset 0 begins anyhow
+    rows = model.begins(texts) if isinstance(model, ChunkingModel) else model.entropies(texts)
+    found = np.concatenate([_rise(one, monotone)[1:] for one in rows])  # offset 0 begins anyhow
     size, begun = sum(map(len, texts)), sum(map(bool, texts))
     cuts = min(max(round(size / bytes_per_segment) - begun, 0), len(found))
     ordered = np.sort(found)[::-1]

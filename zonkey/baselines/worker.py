@@ -8,8 +8,9 @@ from zonkey.train.worker import parameters
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: parameters as JSON, split, corpus, output, runs, tokenizer or None, reverse, source or None."""
-    params, split, corpus, out, runs, tokenizer, reverse, source = arguments
+    """Arguments: parameters as JSON, split, corpus, output, runs, tokenizer or None, reverse,
+    bytes per chunk or None, source or None."""
+    params, split, corpus, out, runs, tokenizer, reverse, chunk, source = arguments
     train_language(
         parameters(Path(params)),
         Path(corpus),
@@ -18,6 +19,7 @@ def main(arguments: list[str]) -> None:
         Path(runs),
         tokenizer=None if tokenizer == "None" else Path(tokenizer),
         reverse=reverse == "True",
+        bytes_per_chunk=None if chunk == "None" else float(chunk),
         source=None if source == "None" else Path(source),
     )
 
