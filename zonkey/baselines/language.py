@@ -24,7 +24,7 @@ from zonkey.baselines.vocabulary import ByteVocabulary, Vocabulary, load_vocabul
 from zonkey.baselines.writing import Choose, greedy, sampled, write
 from zonkey.config import LanguageConfig, parse
 
-POSITIONS = 16384  # read at once
+POSITIONS = 4096  # read at once
 T = TypeVar("T", bytes, np.ndarray)
 
 
