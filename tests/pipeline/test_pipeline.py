@@ -94,7 +94,7 @@ def test_everything_is_made(repository: Copy) -> None:
     published = repository.path / "reports" / "tiny"
     executed = sorted(path.name for path in (repository.path / "build" / "executed").iterdir())
     assert sorted(path.name for path in published.glob("*.ipynb")) == executed
-    assert len(executed) == 8, "two levels are trained by one notebook"
+    assert len(executed) == 9, "two levels are trained by one notebook"
 
 
 def test_a_second_run_runs_nothing_and_is_quick(repository: Copy) -> None:
