@@ -15,7 +15,7 @@ LAYERS = (
     ("config", "files", "runtime", "sphere", "existence", "variants"),
     ("attention",),
     ("transformer",),
-    ("splitter", "compressor", "denoiser", "flow", "stitcher", "losses"),
+    ("splitter", "predictor", "compressor", "denoiser", "flow", "stitcher", "losses"),
     ("level",),
     ("model",),
     ("data", "checkpoint"),

@@ -75,10 +75,12 @@ class LevelConfig(_Frozen):
     decompressor_layers: Positive
     flow_layers: Positive  # of the network that the flow objective samples compressed vectors with
     splitter_layers: Positive
-    splitter_sees: Literal["both", "left"]  # sides of a position that its begin may depend on
+    splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
+    foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
+    predictor_sees: Positive  # positions that foresee the next one
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
@@ -127,6 +129,8 @@ class LossConfig(_Frozen):
     window: Weight  # splitter: windows without a begin
     short: Weight  # splitter: segments shorter than C
     rate: Weight
+    predict: Weight  # the next position from the few before it, for `surprise`
+    surprise: Weight  # splitter: begins where the next position is easy to foresee
     decisive: Weight  # splitter: begins that are neither 0 nor 1
     masked: Weight  # prediction of masked vectors from the rest of a segment, above level 0
     masked_bytes: Weight  # the same at level 0 (not in the paper: infilling needs it; above 0.1 it delays learning)
@@ -135,7 +139,18 @@ class LossConfig(_Frozen):
     position: Weight  # stitcher
     sequence: Weight  # stitcher
     negatives: Positive  # sampled vectors a contrastive loss tells the truth from
+    foretell: Fraction  # of a level's steps that train its predictor alone, before anything else
     delay: Fraction  # of a level's steps before all but reconstruction and splitting begins: units settle first
+
+    def first(self) -> LossConfig:
+        """The weights while only a predictor is trained."""
+        kept = ("predict", "masked_rows", "negatives", "foretell", "delay")
+        return self.model_copy(update={name: 0.0 for name in type(self).model_fields if name not in kept})
+
+    @property
+    def foretelling(self) -> bool:
+        """Only a predictor is trained."""
+        return self == self.first()
 
     def early(self) -> LossConfig:
         """The weights while delayed terms are off."""

@@ -20,10 +20,12 @@ SAME = 0.9  # cosine above which two vectors count as the same unit
 class LevelLosses:
     """Unweighted loss terms, in the paper's order; None where a term does not apply."""
 
-    clean: Float[Tensor, ""]
-    existence: Float[Tensor, ""]
+    clean: Float[Tensor, ""] | None = None
+    existence: Float[Tensor, ""] | None = None
     window: Float[Tensor, ""] | None = None
     short: Float[Tensor, ""] | None = None
+    predict: Float[Tensor, ""] | None = None  # these two where the level has foresight
+    surprise: Float[Tensor, ""] | None = None
     rate: Float[Tensor, ""] | None = None
     decisive: Float[Tensor, ""] | None = None
     dirty: Float[Tensor, ""] | None = None
@@ -47,17 +49,17 @@ class LevelLosses:
 
 @dataclass(frozen=True)
 class LevelMetrics:
-    """Numbers to look at; none has a gradient."""
+    """Numbers to look at; none has a gradient. None where nothing is reconstructed."""
 
-    accuracy: Float[Tensor, ""]  # share-weighted: nearest candidate is the truth, from a clean vector
-    noisy_accuracy: Float[Tensor, ""]  # the same from vectors at uniform noise levels
     begin_rate: Float[Tensor, ""]  # mean begin probability
     decided: Float[Tensor, ""]  # share of begin probabilities below 0.1 or above 0.9
-    offset_error: Float[Tensor, ""]  # mean |likeliest - true offset| of the stitcher
+    accuracy: Float[Tensor, ""] | None = None  # share-weighted: nearest candidate is the truth, from a clean vector
+    noisy_accuracy: Float[Tensor, ""] | None = None  # the same from vectors at uniform noise levels
+    offset_error: Float[Tensor, ""] | None = None  # mean |likeliest - true offset| of the stitcher
 
     def named(self) -> dict[str, Tensor]:
-        """Name to value."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Those that were measured."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
 
 def cosine_logits(cos: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -25,14 +25,14 @@ CLOSING = b"\"')]"
 class Splitter(nn.Module):
     """A local-attention encoder and convolutions of widths 3, 5, 7, 9 feed one linear logit.
 
-    The bias starts at logit(2 / L), so that training starts from segments of sane length. ``splitter_sees: left``
-    hides a position and what follows it from its own begin (departs from the paper, which sees both sides): a
-    segment then ends with what tells its end, instead of beginning with it.
+    The bias starts at logit(2 / L), so that training starts from segments of sane length. The paper's splitter sees
+    both sides of a position. ``splitter_sees: past`` hides what follows it, and ``left`` the position as well (both
+    depart from the paper): a segment then ends with what tells its end, instead of beginning with it.
     """
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
-        self.radius, self.left = config.splitter_radius, config.splitter_sees == "left"
+        self.radius, self.sees = config.splitter_radius, config.splitter_sees
         width, heads = config.width, config.heads
         self.blocks = nn.ModuleList(
             [Block(width, LocalAttention(width, heads, self.radius)) for _ in range(config.splitter_layers)]
@@ -46,15 +46,16 @@ class Splitter(nn.Module):
     def forward(self, x: Float[Tensor, "B N D"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         x = torch.where(real[..., None], x, 0.0)
         bias = local_bias(real, self.radius)
-        if self.left:
+        if self.sees == "left":
             x = pad(x, (0, 0, 1, 0))[:, :-1]
+        if self.sees != "both":
             at = torch.arange(3 * self.radius, device=x.device)
             bias = bias.masked_fill(at > at[: self.radius, None] + self.radius, MASKED)
         for block in self.blocks:
             x = block(x, bias)
         x = torch.where(real[..., None], self.norm(x), 0.0)
         signal = x.transpose(1, 2)
-        around = [(k - 1, 0) if self.left else (k // 2, k // 2) for k in KERNELS]
+        around = [(k // 2, k // 2) if self.sees == "both" else (k - 1, 0) for k in KERNELS]
         parts = [convolve(pad(signal, room)) for convolve, room in zip(self.convolutions, around, strict=True)]
         found = torch.cat(parts, dim=1).relu().transpose(1, 2)
         return (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()

@@ -15,6 +15,7 @@ from zonkey.config import LevelConfig
 from zonkey.denoiser import Denoised, Denoiser
 from zonkey.existence import Segments, choose_begins, cut, hardened, real_positions
 from zonkey.flow import Flow
+from zonkey.predictor import Predictor
 from zonkey.splitter import Splitter, fixed_logits
 from zonkey.stitcher import Stitcher, lay_out, offset_prior
 
@@ -40,6 +41,7 @@ class Level(nn.Module):
         self.config = config
         self.hard = hard
         self.splitter = Splitter(config)
+        self.predictor = Predictor(config) if config.foresight else None
         self.compressor = Compressor(config)
         self.denoiser = Denoiser(config, hard)
         self.stitcher = Stitcher(config, hard)

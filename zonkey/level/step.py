@@ -79,6 +79,13 @@ def level_step(
     logits, segments = level.split(
         truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions), truth.marks
     )
+    splitting = _splitting(level, logits, real, truth, weights)
+    b = logits.detach().sigmoid()
+    begin_rate = weighted_mean(b, real.float())
+    decided = weighted_mean(((b < 0.1) | (b > 0.9)).float(), real.float())
+    if weights.foretelling:
+        z = logits.new_zeros(len(segments.start), level.config.width * level.config.vectors)
+        return LevelStep(segments, z, LevelLosses(**splitting), LevelMetrics(begin_rate, decided))
     rows = _rows(level, truth, segments, weights, generator)
     z = level.compressor(rows.x, segments.log_p[rows.slot], segments.mask[rows.slot])
     denoised = clean_pass(level, config, z, generator)
@@ -93,7 +100,7 @@ def level_step(
     losses = LevelLosses(
         clean=weighted_mean(loss[:count], segments.share),
         existence=_existence(denoised, segments, rows.slot),
-        **_splitting(level, logits, real),
+        **splitting,
         dirty=generative.dirty,
         noisy=generative.noisy,
         through=_through(clean, segments, below, weights, generator),
@@ -103,28 +110,34 @@ def level_step(
         position=position,
         sequence=sequence,
     )
-    b = logits.detach().sigmoid()
     metrics = LevelMetrics(
+        begin_rate,
+        decided,
         accuracy=weighted_mean(correct[:count], segments.share.detach()),
         noisy_accuracy=generative.noisy_accuracy,
-        begin_rate=weighted_mean(b, real.float()),
-        decided=weighted_mean(((b < 0.1) | (b > 0.9)).float(), real.float()),
         offset_error=offset_error,
     )
     return LevelStep(segments, z, losses, metrics)
 
 
-def _splitting(level: Level, logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> dict[str, Tensor]:
+def _splitting(
+    level: Level, logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], truth: Truth, weights: LossConfig
+) -> dict[str, Tensor]:
     """The splitter's terms; none where it does not learn."""
     config = level.config
     if config.splitting != "learned":
         return {}
-    return {
+    terms = {
         "window": window_penalty(logits, real, config.window),
         "short": short_penalty(logits, real, config.vectors),
         "rate": rate_penalty(logits, real, config.target_rate),
         "decisive": config.decisiveness * indecision(logits, real),
     }
+    if level.predictor is not None and weights.predict:
+        foresight = level.predictor(truth.x, real, truth.candidates, truth.ids)
+        terms["predict"] = foresight.loss
+        terms["surprise"] = -config.foresight * weighted_mean(foresight.surprise * logits.sigmoid(), real.float())
+    return terms
 
 
 def _rows(level: Level, truth: Truth, segments: Segments, weights: LossConfig, generator: torch.Generator) -> _Rows:

@@ -24,6 +24,11 @@ class Truth:
     negatives: Int[Tensor, " K"] | None = None  # flat positions
     marks: Bool[Tensor, "J B N"] | None = None  # what the text says, for a level that splits at spaces
 
+    @property
+    def candidates(self) -> Float[Tensor, "V D"]:
+        """What a position may be: the codebook, or sampled vectors."""
+        return self.x.flatten(0, 1)[self.negatives] if self.codebook is None else self.codebook
+
     def loss(
         self,
         x: Float[Tensor, "R L D"],

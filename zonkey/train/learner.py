@@ -85,8 +85,12 @@ class ZonkeyLearner:
 
     def _weights(self, step: int | None) -> LossConfig:
         losses = self.config.losses
-        early = isinstance(self.only, int) and step is not None and step < losses.delay * self.stage.steps
-        return losses.early() if early else losses
+        if not isinstance(self.only, int) or step is None:
+            return losses
+        foresees = self.config.model.levels[self.only].foresight and losses.predict
+        if foresees and step < losses.foretell * self.stage.steps:
+            return losses.first()
+        return losses.early() if step < losses.delay * self.stage.steps else losses
 
 
 def freeze_but(model: Zonkey, part: Part) -> None:
