@@ -54,11 +54,11 @@ class Predictor(nn.Module):
         log-likelihood). The first marks the letter after a space, whichever it is, the second a full stop. No
         gradient reaches ``x`` or ``candidates``.
         """
-        x = normalize(torch.where(real[..., None], x, 0.0).detach().float(), dim=-1)
+        x = torch.where(real[..., None], x.detach(), 0.0)
         before = [pad(x, (0, 0, k, 0))[:, : x.shape[1]] for k in range(1, self.sees + 1)]
         foretold = self.out(relu(self.inside(torch.cat(before, dim=-1)))).float()
         with torch.autocast(x.device.type, enabled=False):
-            candidates = normalize(candidates.detach().float(), dim=-1)
+            x, candidates = (normalize(v.detach().float(), dim=-1) for v in (x, candidates))
             logits = SCALE * foretold @ candidates.T
             if ids is None:
                 unlike = logits.masked_fill(x @ candidates.T > SAME, NEVER)

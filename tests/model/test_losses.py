@@ -197,6 +197,15 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
     assert math.isnan(float(terms.total(weights_with(**{name: 1.0})).detach()))
 
 
+def test_first_weights_leave_the_predictor_alone() -> None:
+    whole = weights_with()
+    first = whole.first()
+    assert first.foretelling and not whole.foretelling and not whole.early().foretelling
+    assert first.predict == whole.predict > 0
+    terms = {name for name in LossConfig.model_fields if name not in ("masked_rows", "negatives", "foretell", "delay")}
+    assert {name for name in terms if getattr(first, name)} == {"predict"}
+
+
 def test_early_weights_turn_off_what_waits() -> None:
     names = {"dirty", "noisy", "masked", "masked_bytes", "position", "sequence"}
     whole = weights_with(**dict.fromkeys(names, 0.5), clean=1.0, decisive=2.0)

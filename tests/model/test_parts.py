@@ -191,14 +191,19 @@ def test_a_flow_leaves_a_clean_vector_as_it_is() -> None:
     torch.testing.assert_close(flow()(z, torch.zeros(4), estimate), z, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("sees", ["left", "past", "both"])
 @given(st.integers(2, 30), seeds)
-def test_a_splitter_that_sees_the_left_depends_on_nothing_else(length: int, seed: int) -> None:
-    cut = _made(Splitter(level_config(splitter_sees="left")))
+def test_a_splitter_depends_on_what_it_sees(sees: str, length: int, seed: int) -> None:
+    cut = _made(Splitter(level_config(splitter_sees=sees)))
     x = sphere_noise((1, length, WIDTH), random(seed))
     at = seed % length
     other = torch.cat([x[:, :at], sphere_noise((1, length - at, WIDTH), random(seed + 1))], dim=1)
     real = torch.ones(1, length, dtype=torch.bool)
-    torch.testing.assert_close(cut(other, real)[:, : at + 1], cut(x, real)[:, : at + 1], atol=1e-5, rtol=1e-4)
+    same = {"left": at + 1, "past": at, "both": 0}[sees]  # begins that see nothing of what differs
+    found, wanted = cut(other, real), cut(x, real)
+    torch.testing.assert_close(found[:, :same], wanted[:, :same], atol=1e-5, rtol=1e-4)
+    if same < length and sees != "both":
+        assert not torch.allclose(found[:, same], wanted[:, same], atol=1e-6)
 
 
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])

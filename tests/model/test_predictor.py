@@ -1,0 +1,187 @@
+"""Where the next position is hard to foresee: what the predictor sees, learns and says, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tests.model.build import bytes_batch, config, level_config, losses, model, random, raw
+from zonkey.config import Config, parse
+from zonkey.existence import real_positions
+from zonkey.predictor import LIMIT, Predictor
+from zonkey.sphere import sphere_noise
+from zonkey.train.learner import ZonkeyLearner
+from zonkey.transformer import initialise
+
+WIDTH = 16
+SEES = 2
+CODEBOOK = sphere_noise((256, WIDTH), random(7))
+
+
+def predictor(seed: int = 0, **changes: Any) -> Predictor:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        made = Predictor(level_config(width=WIDTH, predictor_sees=SEES, **changes))
+        initialise(made)
+    return made
+
+
+def read(text: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Vectors, which of them are real, and ids of one text."""
+    tokens, lengths = bytes_batch([text])
+    return CODEBOOK[tokens], real_positions(lengths, tokens.shape[1]), tokens
+
+
+def taught(text: str, steps: int = 150) -> Predictor:
+    """A predictor that has read a text often."""
+    made = predictor()
+    x, real, ids = read(text)
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        made(x, real, CODEBOOK, ids).loss.backward()
+        optimizer.step()
+    return made
+
+
+@given(st.integers(1, 12), st.integers(0, 100))
+def test_it_sees_the_few_positions_before(at: int, seed: int) -> None:
+    made = predictor()
+    x = sphere_noise((1, 16, WIDTH), random(seed))
+    real = torch.ones(1, 16, dtype=torch.bool)
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad(_foretold(made, x, at), x)
+    moved = gradient.abs().sum(dim=-1)[0].nonzero()[:, 0].tolist()
+    assert moved == list(range(max(at - SEES, 0), at))
+    assert not made(x, real, CODEBOOK, torch.zeros(1, 16, dtype=torch.long)).surprise.requires_grad
+
+
+def _foretold(made: Predictor, x: Tensor, at: int) -> Tensor:
+    """What is foretold of one position, with the gradient that the predictor itself cuts off."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tensor, "detach", lambda self: self)
+        real = torch.ones(x.shape[:2], dtype=torch.bool)
+        caught: list[Tensor] = []
+        hook = made.out.register_forward_hook(lambda *call: caught.append(call[-1]))
+        made(x, real, CODEBOOK, torch.zeros(x.shape[:2], dtype=torch.long))
+        hook.remove()
+    return caught[0][0, at].sum()
+
+
+def test_no_gradient_reaches_what_it_reads() -> None:
+    x, real, ids = read("a text to read")
+    x, codebook = x.clone().requires_grad_(), CODEBOOK.clone().requires_grad_()
+    made = predictor()
+    made(x, real, codebook, ids).loss.backward()
+    assert x.grad is None and codebook.grad is None
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.parameters())
+
+
+def test_sampled_candidates_give_the_same_as_a_codebook_of_unlike_vectors() -> None:
+    torch.manual_seed(0)
+    codebook = torch.linalg.qr(torch.randn(WIDTH, WIDTH)).Q  # no two alike
+    ids = torch.randint(WIDTH, (2, 9), generator=random())
+    x, real = codebook[ids], real_positions(torch.tensor([9, 6]), 9)
+    by_id, sampled = predictor()(x, real, codebook, ids), predictor()(x, real, codebook)
+    torch.testing.assert_close(by_id.loss, sampled.loss)
+    torch.testing.assert_close(by_id.surprise, sampled.surprise, atol=1e-5, rtol=1e-4)
+
+
+def test_an_untrained_network_of_zeros_expects_everything() -> None:
+    made = predictor()
+    for parameter in made.parameters():
+        torch.nn.init.zeros_(parameter)
+    found = made(*read("every byte is as likely")[:2], CODEBOOK, read("every byte is as likely")[2])
+    torch.testing.assert_close(found.loss, torch.tensor(math.log(256)))
+    assert found.surprise.abs().max() < 0.1  # nothing stands out
+
+
+def test_the_first_letter_of_a_word_surprises() -> None:
+    words = ["sea", "river", "moor", "hill", "bay", "ford", "glen", "wood", "lake", "isle"]
+    text = " ".join(Random(0).choices(words, k=100))
+    x, real, ids = read(text)
+    surprise = taught(text)(x, real, CODEBOOK, ids).surprise[0]
+    first = torch.tensor([i > 0 and text[i - 1] == " " for i in range(len(text))])
+    assert surprise[first].mean() > surprise[~first].mean() + 1
+    assert surprise[first].min() > surprise[~first].median()
+    assert surprise.abs().max() <= LIMIT
+
+
+def test_what_came_counts_where_something_else_was_expected() -> None:
+    text = "ab" * 40 + "ax" + "ab" * 10
+    x, real, ids = read(text)
+    surprise = taught(text)(x, real, CODEBOOK, ids).surprise[0]
+    assert surprise[text.index("x")] == surprise.max() > surprise.median() + 1
+
+
+def test_padding_has_no_part() -> None:
+    x, real, ids = read("short")
+    longer = torch.nn.functional.pad(x, (0, 0, 0, 4))
+    padded = predictor()(longer, torch.nn.functional.pad(real, (0, 4)), CODEBOOK, torch.nn.functional.pad(ids, (0, 4)))
+    alone = predictor()(x, real, CODEBOOK, ids)
+    torch.testing.assert_close(padded.loss, alone.loss)
+    torch.testing.assert_close(padded.surprise[:, :5], alone.surprise, atol=1e-5, rtol=1e-4)
+    assert not padded.surprise[:, 5:].any()
+
+
+# --- in a level ---------------------------------------------------------------------------------------------
+
+
+def test_begins_are_drawn_to_what_surprises() -> None:
+    zonkey = model(1)
+    tokens, lengths = bytes_batch(["to be or not to be, that is the question", "a horse, a horse"])
+    weights = losses(**dict.fromkeys(_terms(), 0.0) | {"predict": 1e-9, "surprise": 1.0})
+    out = zonkey(tokens, lengths, weights, random())
+    out.loss.backward()
+    level = zonkey.levels[0]
+    assert level.splitter.begin.weight.grad is not None and level.splitter.begin.weight.grad.abs().sum() > 0
+    with torch.no_grad():
+        for parameter in level.splitter.parameters():
+            parameter -= 0.05 * parameter.grad if parameter.grad is not None else 0
+    again = zonkey(tokens, lengths, weights, random())
+    assert again.levels[0].losses.surprise < out.levels[0].losses.surprise
+
+
+def test_a_predictor_alone_is_trained_at_first() -> None:
+    zonkey = model(1)
+    tokens, lengths = bytes_batch(["to be or not to be, that is the question"])
+    out = zonkey(tokens, lengths, losses().first(), random(), only=0)
+    assert out.levels[0].losses.clean is None and out.levels[0].metrics.accuracy is None
+    torch.testing.assert_close(out.loss, losses().predict * out.levels[0].losses.predict)
+    out.loss.backward()
+    learned = {name for name, p in zonkey.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert learned and all("predictor" in name for name in learned)
+
+
+def test_a_level_without_foresight_has_no_predictor() -> None:
+    zonkey = model(1, foresight=0.0)
+    assert zonkey.levels[0].predictor is None
+    out = zonkey(*bytes_batch(["to be or not"]), losses(), random())
+    assert out.levels[0].losses.predict is None and out.levels[0].losses.surprise is None
+
+
+@pytest.mark.parametrize(
+    ("foresight", "step", "wanted"), [(1.0, 0, "first"), (1.0, 2, "early"), (1.0, 8, "whole"), (0.0, 0, "early")]
+)
+def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
+    values = raw(1, foresight=foresight)
+    values["losses"] |= {"foretell": 0.2, "delay": 0.5}
+    values["train"]["levels"][0]["steps"] = 10
+    made = parse(Config, values, "test")
+    learner = ZonkeyLearner(made, made.train.levels[0], 0)
+    weights = made.losses
+    assert learner._weights(step) == {"first": weights.first(), "early": weights.early(), "whole": weights}[wanted]
+    assert learner._weights(None) == weights
+
+
+def _terms() -> set[str]:
+    """The names of the loss terms."""
+    values = config(1).losses.model_dump()
+    return {name for name in values if name not in ("masked_rows", "negatives", "foretell", "delay")}
