@@ -130,7 +130,7 @@ class LossConfig(_Frozen):
     short: Weight  # splitter: segments shorter than C
     rate: Weight
     predict: Weight  # the next position from the few before it, for `surprise`
-    surprise: Weight  # splitter: begins where the next position is easy to foresee
+    surprise: Weight  # splitter: begins where the next position is easy to foresee; both only until `delay`
     decisive: Weight  # splitter: begins that are neither 0 nor 1
     masked: Weight  # prediction of masked vectors from the rest of a segment, above level 0
     masked_bytes: Weight  # the same at level 0 (not in the paper: infilling needs it; above 0.1 it delays learning)
@@ -151,6 +151,10 @@ class LossConfig(_Frozen):
     def foretelling(self) -> bool:
         """Only a predictor is trained."""
         return self == self.first()
+
+    def late(self) -> LossConfig:
+        """The weights once units have settled: begins are left to reconstruction."""
+        return self.model_copy(update={"predict": 0.0, "surprise": 0.0})
 
     def early(self) -> LossConfig:
         """The weights while delayed terms are off."""

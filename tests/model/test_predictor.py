@@ -168,7 +168,7 @@ def test_a_level_without_foresight_has_no_predictor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("foresight", "step", "wanted"), [(1.0, 0, "first"), (1.0, 2, "early"), (1.0, 8, "whole"), (0.0, 0, "early")]
+    ("foresight", "step", "wanted"), [(1.0, 0, "first"), (1.0, 2, "early"), (1.0, 8, "late"), (0.0, 0, "early")]
 )
 def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
     values = raw(1, foresight=foresight)
@@ -177,7 +177,9 @@ def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
     made = parse(Config, values, "test")
     learner = ZonkeyLearner(made, made.train.levels[0], 0)
     weights = made.losses
-    assert learner._weights(step) == {"first": weights.first(), "early": weights.early(), "whole": weights}[wanted]
+    assert (
+        learner._weights(step) == {"first": weights.first(), "early": weights.early(), "late": weights.late()}[wanted]
+    )
     assert learner._weights(None) == weights
 
 

@@ -85,12 +85,14 @@ class ZonkeyLearner:
 
     def _weights(self, step: int | None) -> LossConfig:
         losses = self.config.losses
-        if not isinstance(self.only, int) or step is None:
+        if step is None:
             return losses
+        if not isinstance(self.only, int) or step >= losses.delay * self.stage.steps:
+            return losses.late()
         foresees = self.config.model.levels[self.only].foresight and losses.predict
         if foresees and step < losses.foretell * self.stage.steps:
             return losses.first()
-        return losses.early() if step < losses.delay * self.stage.steps else losses
+        return losses.early()
 
 
 def freeze_but(model: Zonkey, part: Part) -> None:
