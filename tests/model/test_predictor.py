@@ -177,7 +177,8 @@ def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
     made = parse(Config, values, "test")
     learner = ZonkeyLearner(made, made.train.levels[0], 0)
     weights = made.losses
-    assert (
+    named = {"first": weights.first(), "early": weights.early(), "late": weights.late()}
+    assert learner._weights(step) == named[wanted]
         learner._weights(step) == {"first": weights.first(), "early": weights.early(), "late": weights.late()}[wanted]
     )
     assert learner._weights(None) == weights
