@@ -179,8 +179,6 @@ def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
     weights = made.losses
     named = {"first": weights.first(), "early": weights.early(), "late": weights.late()}
     assert learner._weights(step) == named[wanted]
-        learner._weights(step) == {"first": weights.first(), "early": weights.early(), "late": weights.late()}[wanted]
-    )
     assert learner._weights(None) == weights
 
 
