@@ -13,6 +13,7 @@ from zonkey.model import Segmentation
 WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
 SENTENCE = re.compile(r"(?:\A\s*|[.!?][\"'”’)\]]*\s+|\n\s*)(?=\S)")
 SENTENCE_END = re.compile(r"[.!?](?=[\"'”’)\]]*(?:\s|\Z))")
+NEAR = 1  # bytes: a cut at the space before a word is as good as one behind it
 SURE = 0.1  # a begin probability below this, or above 1 minus this, is decided
 
 # Kinds of position, from what the text says there; a position may be of several kinds.
@@ -49,8 +50,10 @@ class LevelReport:
     positions_per_segment: float  # in positions of this level: bytes at level 0
     begin_probability: dict[str, float]  # mean by kind of position, where it occurs
     words: Match  # cuts against word starts
+    words_near: Match  # the same, within one byte
     spaces: Match  # cuts against the spaces before words
     sentences: Match  # cuts against sentence starts
+    sentences_near: Match  # the same, within one byte
 
 
 def level_report(segmentations: Sequence[Segmentation], level: int) -> LevelReport:
@@ -84,8 +87,10 @@ def level_report(segmentations: Sequence[Segmentation], level: int) -> LevelRepo
         positions_per_segment=positions / segments,
         begin_probability={kind: sums[kind] / counts[kind] for kind in KINDS if counts[kind]},
         words=match(cuts, map(word_starts, texts)),
+        words_near=match(cuts, map(word_starts, texts), NEAR),
         spaces=match(cuts, map(space_starts, texts)),
         sentences=match(cuts, map(sentence_starts, texts)),
+        sentences_near=match(cuts, map(sentence_starts, texts), NEAR),
     )
 
 

@@ -12,11 +12,9 @@ from zonkey.data import Corpus, encyclopedia
 from zonkey.evaluate.generation import corpus_words, generation_score
 from zonkey.evaluate.records import rounded
 from zonkey.evaluate.round_trip import noise_curve
-from zonkey.evaluate.segmentation import level_report, match, sentence_starts, word_starts
+from zonkey.evaluate.segmentation import level_report
 from zonkey.generate import generate
-from zonkey.model import Segmentation, Zonkey
-
-NEAR = 1  # bytes: a cut at the space before a word is as good as one behind it
+from zonkey.model import Zonkey
 
 
 def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]:
@@ -30,7 +28,7 @@ def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]
     Returns:
         ``model`` (parameters, levels, objective), ``data`` (source, documents, bytes), and by level (``level0``, ...)
         ``reconstruction`` (bytes and exact without noise, ``noise`` level to bytes), ``segmentation``
-        (:class:`LevelReport`, and ``words_near``, ``sentences_near``: matches within one byte) and ``generation``
+        (:class:`LevelReport`) and ``generation``
         (:class:`GenerationScore`), all as plain numbers.
     """
     test, training = Corpus(corpus, "test"), Corpus(corpus, "train")
@@ -52,7 +50,7 @@ def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]
             "bytes": sum(len(text.encode()) for text in texts),
         },
         "reconstruction": {f"level{level}": _fidelity(model, texts, level, plan) for level in levels},
-        "segmentation": {f"level{level}": _cuts(segmented, level) for level in levels},
+        "segmentation": {f"level{level}": level_report(segmented, level) for level in levels},
         "generation": {
             f"level{level}": generation_score(made, known, training, accepts)
             for level, made in zip(levels, written, strict=True)
@@ -64,12 +62,3 @@ def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]
 def _fidelity(model: Zonkey, texts: Sequence[str], level: int, plan: EvaluateConfig) -> dict[str, Any]:
     clean, *noised = noise_curve(model, texts, level, [0.0, *(t for t in plan.noise_levels if t)], plan.seed)
     return asdict(clean.score) | {"noise": {f"{one.noise:g}": one.score.bytes for one in (clean, *noised)}}
-
-
-def _cuts(segmented: Sequence[Segmentation], level: int) -> dict[str, Any]:
-    cuts = [set(one.levels[level].starts) for one in segmented]
-    near = {
-        name: match(cuts, [starts(one.text) for one in segmented], NEAR)
-        for name, starts in (("words_near", word_starts), ("sentences_near", sentence_starts))
-    }
-    return asdict(level_report(segmented, level)) | near
