@@ -20,7 +20,7 @@ from zonkey.train import finetune, plan, train_all, train_flow, train_level
 from zonkey.variants import variant
 
 TEXT = 'He ran. "Go on!"  She\nsat (at 5.5). End'
-SPLITTING = {"window", "short", "rate", "decisive"}
+SPLITTING = {"predict", "surprise", "window", "short", "rate", "decisive"}
 
 
 def quick(levels: int = 2, **changes: Any) -> Config:
