@@ -69,14 +69,15 @@ def test_begin_logits_do_not_depend_on_padding_or_neighbours(length: int, more: 
     torch.testing.assert_close(together[:1, :length], alone, atol=1e-5, rtol=1e-4)
 
 
-def test_begins_see_no_further_than_they_should() -> None:
-    """Local attention, then convolutions 9 wide: 4 + 4 positions on each side here, no more, no less."""
-    cut = splitter()
+@pytest.mark.parametrize(("sees", "left", "right"), [("both", 4, 4), ("past", 8, 0), ("left", 9, -1)])
+def test_begins_see_no_further_than_they_should(sees: str, left: int, right: int) -> None:
+    """Local attention, then convolutions 9 wide, no more, no less; on one side where the other is hidden."""
+    cut = _made(Splitter(level_config(splitter_sees=sees)))
     x = sphere_noise((1, 41, WIDTH), random()).requires_grad_()
     cut(x, torch.ones(1, 41, dtype=torch.bool))[0, 20].backward()
     seen = x.grad.abs().sum(dim=-1)[0].nonzero().flatten()
-    reach = CONFIG.splitter_radius * CONFIG.splitter_layers + 4
-    assert (int(seen.min()), int(seen.max())) == (20 - reach, 20 + reach)
+    attended = CONFIG.splitter_radius * CONFIG.splitter_layers
+    assert (int(seen.min()), int(seen.max())) == (20 - attended - left, 20 + right + attended * (sees == "both"))
 
 
 def test_gradients_reach_all_of_the_splitter() -> None:
