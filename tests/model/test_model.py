@@ -166,7 +166,7 @@ def test_padding_bytes_do_not_change_a_step() -> None:
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
 def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> None:
-    built = model(2, objective, decompressor=decompressor)
+    built = model(2, objective, seed=4, decompressor=decompressor)  # vectors of level 1 that are not all alike
     for level in built.levels:
         torch.nn.init.constant_(level.stitcher.scale, 0.5)  # 0 at the start: matching is learned from the scale
     tokens, lengths = bytes_batch([*TEXTS, "Three is a crowd, and four of them make a party of texts."])
@@ -175,10 +175,8 @@ def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> N
     if objective == "flow":
         built(tokens, lengths, losses(), random(), only="flow").loss.backward()
     gradients = {name: p.grad for name, p in built.named_parameters()}
-    alike = "levels.1.predictor"  # untrained vectors of level 1 can be so alike that there is nothing to foretell
-    still = [name for name, grad in gradients.items() if grad is None or not grad.abs().sum() > 0]
-    assert [name for name in still if not name.startswith(alike)] == []
-    assert [name for name, grad in gradients.items() if grad is not None and not grad.isfinite().all()] == []
+    assert [name for name, grad in gradients.items() if grad is None or not grad.abs().sum() > 0] == []
+    assert [name for name, grad in gradients.items() if not grad.isfinite().all()] == []
 
 
 @pytest.mark.parametrize("only", [0, 1])

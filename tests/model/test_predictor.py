@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.model.build import bytes_batch, config, level_config, losses, model, random, raw
+from tests.model.build import bytes_batch, level_config, losses, model, only_losses, random, raw
 from zonkey.config import Config, parse
 from zonkey.existence import real_positions
 from zonkey.predictor import LIMIT, Predictor
@@ -137,7 +137,7 @@ def test_padding_has_no_part() -> None:
 def test_begins_are_drawn_to_what_surprises() -> None:
     zonkey = model(1)
     tokens, lengths = bytes_batch(["to be or not to be, that is the question", "a horse, a horse"])
-    weights = losses(**dict.fromkeys(_terms(), 0.0) | {"predict": 1e-9, "surprise": 1.0})
+    weights = only_losses("predict", "surprise")
     out = zonkey(tokens, lengths, weights, random())
     out.loss.backward()
     level = zonkey.levels[0]
@@ -180,9 +180,3 @@ def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
     named = {"first": weights.first(), "early": weights.early(), "late": weights.late()}
     assert learner._weights(step) == named[wanted]
     assert learner._weights(None) == weights
-
-
-def _terms() -> set[str]:
-    """The names of the loss terms."""
-    values = config(1).losses.model_dump()
-    return {name for name in values if name not in ("masked_rows", "negatives", "foretell", "delay")}
