@@ -19,6 +19,7 @@ LAYERS = (
     ("level",),
     ("model",),
     ("data", "checkpoint"),
+    ("fit",),
     ("train", "generate", "evaluate", "baselines"),
     ("plots", "notebook", "results", "cli"),
 )

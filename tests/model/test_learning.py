@@ -12,8 +12,8 @@ import torch
 from tests.model.build import bytes_batch, merge, model, random, raw
 from zonkey import Zonkey, generate
 from zonkey.config import Config, parse
+from zonkey.fit.optimizer import Optimizer
 from zonkey.train import train_level
-from zonkey.train.optimizer import Optimizer
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 

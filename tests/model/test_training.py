@@ -21,11 +21,11 @@ from zonkey.checkpoint import CheckpointError, load_state, save_model, save_stat
 from zonkey.config import Config, parse
 from zonkey.data import Batches, Corpus
 from zonkey.files import write_beside
+from zonkey.fit.distributed import Ranks
+from zonkey.fit.loop import TrainingError
+from zonkey.fit.optimizer import Optimizer, learning_rate, parameter_groups
 from zonkey.train import TrainSummary, finetune, train_level
-from zonkey.train.distributed import Ranks
 from zonkey.train.learner import Part, freeze_but
-from zonkey.train.loop import TrainingError
-from zonkey.train.optimizer import Optimizer, learning_rate, parameter_groups
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -281,7 +281,7 @@ DETERMINISTIC = """
 import sys, torch
 from pathlib import Path
 from tests.model.build import bytes_batch, model, only_losses, random
-from zonkey.train.distributed import Ranks
+from zonkey.fit.distributed import Ranks
 
 torch.set_num_threads(1)
 ranks = Ranks.join("cpu")

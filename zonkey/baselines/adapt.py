@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zonkey.baselines.fit import train_language
 from zonkey.config import Config
-from zonkey.train import TrainSummary
+from zonkey.fit import TrainSummary
 from zonkey.train.adapt import lesson
 from zonkey.variants import varied
 

@@ -17,14 +17,11 @@ from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.vocabulary import ByteVocabulary, TokenVocabulary, Vocabulary
 from zonkey.config import Config
 from zonkey.data import ByteBatch, Corpus
-from zonkey.files import write_beside
+from zonkey.files import file_fingerprint, write_beside
+from zonkey.fit import Outcome, Run, TrainSummary, code_fingerprint, fit
 from zonkey.runtime import generator
-from zonkey.train import TrainSummary
-from zonkey.train.learner import Outcome
-from zonkey.train.run import Run, code_fingerprint, file_fingerprint, train
 
 SAMPLE = 120  # bytes of the texts in the log
-COMPUTING = ("baselines", "data", "train")  # sub-packages whose code decides what a run gives
 
 
 def train_tokenizer(corpus: Path, split: str, size: int, out: Path) -> TokenVocabulary:
@@ -74,7 +71,7 @@ def train_language(
         config.baselines.stage,
         f"language {split}",
         (
-            code_fingerprint(*COMPUTING),
+            code_fingerprint(__name__),
             config.baselines.language,
             config.model.ema,
             reverse,
@@ -89,7 +86,7 @@ def train_language(
         partial(_model, config, tokenizer, reverse, bytes_per_chunk, source),
         ("zonkey.baselines.worker", split, *map(str, (corpus, out, runs, tokenizer, reverse, bytes_per_chunk, source))),
     )
-    return train(run)
+    return fit(run)
 
 
 def _model(

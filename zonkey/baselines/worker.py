@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from zonkey.baselines.fit import train_language
-from zonkey.train.worker import parameters
+from zonkey.fit import parameters
 
 
 def main(arguments: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Training: one loop for a single level on frozen lower ones, for all levels end to end, and for the baselines."""
 
+from zonkey.fit import TrainSummary
 from zonkey.train.adapt import adapt
-from zonkey.train.run import TrainSummary
 from zonkey.train.stages import finetune, train_flow, train_level
 from zonkey.train.whole import WholeRun, plan, train_all
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from zonkey.config import AdaptationConfig, Config, fingerprint
 from zonkey.data import Corpus, take
+from zonkey.fit import TrainSummary
 from zonkey.train import stages
-from zonkey.train.run import TrainSummary
 from zonkey.variants import varied
 
 

@@ -11,9 +11,9 @@ import torch
 
 from zonkey.config import Config, LevelConfig, ModelConfig
 from zonkey.data import encyclopedia
+from zonkey.fit.optimizer import Optimizer
 from zonkey.model import Zonkey, to_tokens
 from zonkey.runtime import Runtime, generator, start
-from zonkey.train.optimizer import Optimizer
 
 WARM_UP = 2  # steps that are not timed
 

@@ -7,11 +7,10 @@ import torch
 
 from zonkey.checkpoint import save_model
 from zonkey.config import Config, ModelConfig, StageConfig
+from zonkey.files import file_fingerprint
+from zonkey.fit import Run, TrainSummary, code_fingerprint, fit
 from zonkey.model import Zonkey
 from zonkey.train.learner import Part, ZonkeyLearner
-from zonkey.train.run import Run, TrainSummary, code_fingerprint, file_fingerprint, train
-
-COMPUTING = ("data", "generate", "level", "train")  # sub-packages whose code decides what a run gives
 
 
 def train_level(config: Config, level: int, corpus: Path, below: Path | None, out: Path, runs: Path) -> TrainSummary:
@@ -67,7 +66,7 @@ def _train(
         config,
         stage,
         name,
-        (code_fingerprint(*COMPUTING), _shape(config, only), config.losses, weights),
+        (code_fingerprint(__name__), _shape(config, only), config.losses, weights),
         corpus,
         "train",
         out,
@@ -76,7 +75,7 @@ def _train(
         partial(_model, config, only, source),
         ("zonkey.train.worker", str(only), str(corpus), str(source), str(out), str(runs)),
     )
-    return train(run)
+    return fit(run)
 
 
 def _shape(config: Config, only: Part) -> ModelConfig:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zonkey.config import Config, StageConfig
+from zonkey.fit import TrainSummary
 from zonkey.train import stages
-from zonkey.train.run import TrainSummary
 
 
 @dataclass(frozen=True)

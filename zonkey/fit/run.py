@@ -1,6 +1,5 @@
 """One training run, whatever it trains: resumed where it stopped, in one process or several."""
 
-import hashlib
 import logging
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from torch import nn
 from zonkey.checkpoint import load_state, save_model
 from zonkey.config import Config, StageConfig, fingerprint
 from zonkey.data import Batches, Corpus
+from zonkey.fit.distributed import Ranks
+from zonkey.fit.learner import Learner
+from zonkey.fit.loop import Job, Trainer, TrainingError
 from zonkey.runtime import start
-from zonkey.train.distributed import Ranks
-from zonkey.train.learner import Learner
-from zonkey.train.loop import Job, Trainer, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class Run(Generic[M]):
     worker: tuple[str, ...]  # module that trains the same in one of several processes, and its arguments
 
 
-def train(run: Run[M]) -> TrainSummary:
+def fit(run: Run[M]) -> TrainSummary:
     """Train, or go on, to the end, and save the averaged model.
 
     Raises:
@@ -118,19 +117,3 @@ def _summary(folder: Path) -> TrainSummary:
     last = [row for row in state["history"] if row.get("kind") == "validation"][-1]
     metrics = {name.split("/", 1)[1]: value for name, value in last.items() if name.startswith("validation/")}
     return TrainSummary(state["history"], metrics)
-
-
-def code_fingerprint(*folders: str) -> str:
-    """SHA-256 of the modules a run computes with, in the package and in these sub-packages.
-
-    Changed code never goes on with an old run.
-    """
-    package = Path(__file__).parent.parent
-    parts = [*package.glob("*.py"), *(path for name in folders for path in (package / name).glob("*.py"))]
-    return fingerprint([[path.name, file_fingerprint(path)] for path in sorted(parts)])
-
-
-def file_fingerprint(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

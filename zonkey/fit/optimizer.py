@@ -1,9 +1,11 @@
-"""Optimiser and learning-rate schedule."""
+"""Optimiser and learning-rate schedule; with several processes, each computes its part of Muon's updates."""
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.optim import ZeroRedundancyOptimizer
 
 from zonkey.config import StageConfig, TrainConfig
 
@@ -13,21 +15,22 @@ BETAS = (0.9, 0.98)
 class Optimizer:
     """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face."""
 
-    def __init__(self, model: nn.Module, shared: TrainConfig, stage: StageConfig) -> None:
+    def __init__(self, model: nn.Module, shared: TrainConfig, stage: StageConfig, world: int = 1) -> None:
         matrices, rest = parameter_groups(model)
         self.parameters = matrices + rest
         self.parts: list[torch.optim.Optimizer] = []
         if shared.optimizer == "adamw":
             matrices, rest = [], matrices + rest
         if matrices:
-            self.parts.append(
-                torch.optim.Muon(
-                    matrices,
-                    lr=stage.matrix_learning_rate,
-                    weight_decay=shared.weight_decay,
-                    nesterov=True,
-                )
-            )
+            options: dict[str, Any] = {
+                "lr": stage.matrix_learning_rate,
+                "weight_decay": shared.weight_decay,
+                "nesterov": True,
+            }
+            if world > 1:  # Muon's updates are matrix products: half as many for each of two, and the same numbers
+                self.parts.append(ZeroRedundancyOptimizer(matrices, optimizer_class=torch.optim.Muon, **options))
+            else:
+                self.parts.append(torch.optim.Muon(matrices, **options))
         self.parts.append(
             torch.optim.AdamW(rest, lr=stage.learning_rate, betas=BETAS, weight_decay=shared.weight_decay, fused=True)
         )
@@ -46,8 +49,14 @@ class Optimizer:
             part.zero_grad(set_to_none=True)
         return float(norm)
 
+    def gather(self) -> None:
+        """Bring the state of all processes to the first; all have to call it."""
+        for part in self.parts:
+            if isinstance(part, ZeroRedundancyOptimizer):
+                part.consolidate_state_dict(to=0)
+
     def state_dict(self) -> list[dict]:
-        """State of all parts."""
+        """State of all parts, the same for any number of processes; after :meth:`gather`, in the first."""
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, state: list[dict]) -> None:

@@ -17,10 +17,10 @@ from torch import nn
 from zonkey.checkpoint import load_state, save_state
 from zonkey.config import Config, LossConfig, StageConfig
 from zonkey.data import Batches, ByteBatch
+from zonkey.fit.distributed import Ranks
+from zonkey.fit.learner import Learner, Outcome
+from zonkey.fit.optimizer import Optimizer
 from zonkey.runtime import Runtime
-from zonkey.train.distributed import Ranks
-from zonkey.train.learner import Learner, Outcome
-from zonkey.train.optimizer import Optimizer
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Trainer(Generic[M]):
         self.model = model.to(runtime.device)
         job.learner.freeze(self.model)
         self.average = copy.deepcopy(self.model)
-        self.optimizer = Optimizer(self.model, job.config.train, job.stage)
+        self.optimizer = Optimizer(self.model, job.config.train, job.stage, ranks.world)
         self.decay = job.learner.decay
         self.network = ranks.wrap(self.model)
         self.step = 0
@@ -132,6 +132,7 @@ class Trainer(Generic[M]):
             )
 
     def _save(self) -> None:
+        self.optimizer.gather()
         if self.ranks.rank == 0:
             state = {
                 "step": self.step,

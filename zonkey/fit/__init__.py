@@ -1,0 +1,9 @@
+"""Fitting any model to text: one loop, resumed where it stopped, in one process or several. It knows no model."""
+
+from zonkey.fit.code import code_fingerprint
+from zonkey.fit.learner import Learner, Outcome
+from zonkey.fit.loop import TrainingError
+from zonkey.fit.run import Run, TrainSummary, fit
+from zonkey.fit.worker import parameters
+
+__all__ = ["Learner", "Outcome", "Run", "TrainSummary", "TrainingError", "code_fingerprint", "fit", "parameters"]
