@@ -12,7 +12,7 @@ import pytest
 from tests.imports import PACKAGE, graph, imported, modules
 
 LAYERS = (
-    ("config", "files", "runtime", "sphere", "existence", "variants"),
+    ("config", "files", "runtime", "sphere", "existence", "text", "pretrained", "variants"),
     ("attention",),
     ("transformer",),
     ("splitter", "predictor", "compressor", "denoiser", "flow", "stitcher", "losses"),

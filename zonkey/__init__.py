@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zonkey.config import Config, ConfigError, load_config
     from zonkey.generate import generate, infill
-    from zonkey.model import Latents, Segmentation, Zonkey
+    from zonkey.model import Zonkey
+    from zonkey.text import Latents, Segmentation
 
 __all__ = ["Config", "ConfigError", "Latents", "Segmentation", "Zonkey", "generate", "infill", "load_config"]
 __version__ = "0.1.0"

@@ -160,7 +160,7 @@ def window_penalty(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], wind
     total = torch.where(real, logsigmoid(-logits.float()), 0.0).cumsum(dim=1)
     total = torch.nn.functional.pad(total, (1, 0))
     terms = [
-        _mean((total[:, n:] - total[:, :-n]).exp(), real[:, n - 1 :])
+        mean_of_real((total[:, n:] - total[:, :-n]).exp(), real[:, n - 1 :])
         for n in range(window, min(window + 3, logits.shape[1] + 1))
     ]
     return torch.stack(terms).mean() if terms else logits.sum() * 0.0
@@ -172,7 +172,7 @@ def short_penalty(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], vecto
     total = torch.nn.functional.pad(keep.cumsum(dim=1), (1, 0))
     begin = logits.float().sigmoid()
     terms = [
-        _mean(begin[:, : -n + 1] * (1 - (total[:, n:] - total[:, 1 : -n + 1]).exp()), real[:, n - 1 :])
+        mean_of_real(begin[:, : -n + 1] * (1 - (total[:, n:] - total[:, 1 : -n + 1]).exp()), real[:, n - 1 :])
         for n in range(max(2, vectors - 2), min(vectors, logits.shape[1] - 1) + 1)
     ]
     return torch.stack(terms).mean() if terms else logits.sum() * 0.0
@@ -183,15 +183,16 @@ def rate_penalty(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], target
 
     Departs from the paper, which only holds it from above: without a floor, certain begins are the rare ones.
     """
-    return ((_mean(logits.float().sigmoid(), real) - target) / target).square()
+    return ((mean_of_real(logits.float().sigmoid(), real) - target) / target).square()
 
 
 def indecision(logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, ""]:
     """Mean of 4 b (1 - b): 0 when every begin is certain (departs from the paper: keeps training close to the
     deterministic split of inference)."""
     b = logits.float().sigmoid()
-    return _mean(4 * b * (1 - b), real)
+    return mean_of_real(4 * b * (1 - b), real)
 
 
-def _mean(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, ""]:
+def mean_of_real(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, ""]:
+    """Mean over the positions that are real; 0 where none is."""
     return torch.where(real, x, 0.0).sum() / real.sum().clamp(min=1)

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from zonkey.config import LossConfig
+from zonkey.sphere import SAME
 
 COS_LIMIT = 1 - 1e-4  # times every cosine, so that its logit is finite
-SAME = 0.9  # cosine above which two vectors count as the same unit
 
 
 @dataclass(frozen=True)

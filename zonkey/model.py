@@ -3,18 +3,13 @@
 Shapes: B documents, N positions, M segments of a document, E = C x D.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_model
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
@@ -22,43 +17,14 @@ from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
 from zonkey.level import Below, Level, LevelStep, Truth, latent_loss, level_step
 from zonkey.level.module import Length
+from zonkey.pretrained import Pretrained
 from zonkey.runtime import generator as seeded
 from zonkey.sphere import PATHS, sphere_noise, to_sphere
 from zonkey.splitter import marks_of, rise
+from zonkey.text import BYTES, Latents, LevelSegmentation, Segmentation, to_tokens
 from zonkey.transformer import initialise
 
 log = logging.getLogger(__name__)
-
-BYTES = 256  # the alphabet; padding is no member of it
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Compressed segments of documents, in order, at one level."""
-
-    level: int
-    vectors: Float[Tensor, "B M E"]
-    lengths: Int[Tensor, " B"]
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-
-@dataclass(frozen=True)
-class LevelSegmentation:
-    """Where one level cuts a text."""
-
-    starts: tuple[int, ...]  # byte offset of every segment
-    probabilities: tuple[float, ...]  # begin probability of every position of this level
-    offsets: tuple[int, ...]  # byte offset of every position of this level
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """Where all levels cut a text."""
-
-    text: str
-    levels: tuple[LevelSegmentation, ...]
 
 
 @dataclass(frozen=True)
@@ -71,8 +37,7 @@ class ModelStep:
 
 
 class Zonkey(
-    nn.Module,
-    PyTorchModelHubMixin,
+    Pretrained,
     library_name="zonkey",
     tags=["hierarchical-diffusion", "differentiable-tokenizer"],
     license="mit",
@@ -271,70 +236,3 @@ class Zonkey(
         if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= top:
             raise ValueError(f"level is {level!r}; this model has levels 0 to {top}")
         return level
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "Zonkey":
-        """A saved model, from a folder or from the hub (``owner/name``).
-
-        Raises:
-            ValueError: the folder is not there, or its files are missing, damaged or of another model.
-        """
-        folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            _check_config(folder / "config.json")
-        elif folder.is_absolute() or (folder.parent != Path(".") and folder.parent.is_dir()):
-            raise ValueError(f"no model folder {folder}; train one with `make repro`, or name another")
-        return super().from_pretrained(pretrained_model_name_or_path, **options)
-
-    @classmethod
-    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **kwargs: Any) -> "Zonkey":
-        weights = Path(model_id) / "model.safetensors"
-        if not Path(model_id).is_dir():
-            # The mixin's default of strict=False would leave missing weights untrained.
-            return super()._from_pretrained(model_id=model_id, map_location=map_location, **{**kwargs, "strict": True})
-        _check_file(weights)
-        model = cls(kwargs["config"])
-        try:
-            load_model(model, weights, strict=True, device=map_location)
-        except (RuntimeError, SafetensorError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"{weights} does not fit its config.json; train the model again ({reason})") from None
-        return model.eval()
-
-
-def _check_config(path: Path) -> None:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is missing or damaged ({error}); train or copy the model again") from None
-    if not isinstance(raw, dict) or "levels" not in raw:
-        raise ValueError(f"{path} holds no model configuration; train or copy the model again")
-
-
-def _check_file(weights: Path) -> None:
-    if not weights.is_file():
-        raise ValueError(f"no model.safetensors in {weights.parent}; give the folder of a trained model")
-    try:
-        with safe_open(weights, framework="pt") as file:
-            list(file.keys())
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{weights} is cut short or damaged ({error}); train or copy it again") from None
-
-
-def to_tokens(texts: list[str], limit: int) -> tuple[Int[Tensor, "B N"], Int[Tensor, " B"]]:
-    """UTF-8 bytes of texts, zeros after the end, and lengths.
-
-    Raises:
-        ValueError: no text, or a text shorter than 2 bytes or longer than ``limit`` bytes.
-    """
-    if isinstance(texts, str) or not texts:
-        raise ValueError("give a list of at least one text")
-    rows = [text.encode("utf-8") for text in texts]
-    for number, row in enumerate(rows):
-        if not 2 <= len(row) <= limit:
-            raise ValueError(f"text {number} has {len(row)} bytes; this model takes 2 to {limit}")
-    lengths = torch.tensor([len(row) for row in rows])
-    tokens = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
-    for at, row in enumerate(rows):
-        tokens[at, : len(row)] = torch.frombuffer(bytearray(row), dtype=torch.uint8).long()
-    return tokens, lengths

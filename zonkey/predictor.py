@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, pad, relu
 
 from zonkey.config import LevelConfig
+from zonkey.existence import NEVER, mean_of_real
+from zonkey.sphere import SAME
 
 SCALE = 4.0  # of the logits: they range over a few nats at the start
 LIMIT = 1.5  # standard deviations of surprise that count at most: rare names must not outweigh everything
-SAME = 0.9  # cosine above which two vectors count as the same unit
-NEVER = -1e9  # a logit, finite, so that p log p is 0
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,10 @@ class Predictor(nn.Module):
         with torch.no_grad():
             expected = -(log_p.exp() * log_p).sum(dim=-1)
             surprise = _standardised(torch.maximum(expected, came), real)
-        return Foresight(_mean(came, real), surprise)
+        return Foresight(mean_of_real(came, real), surprise)
 
 
 def _standardised(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
-    mean = _mean(x, real)
-    deviation = _mean((x - mean).square(), real).sqrt()
+    mean = mean_of_real(x, real)
+    deviation = mean_of_real((x - mean).square(), real).sqrt()
     return torch.where(real, ((x - mean) / (deviation + 1e-3)).clamp(-LIMIT, LIMIT), 0.0)
-
-
-def _mean(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, ""]:
-    return torch.where(real, x, 0.0).sum() / real.sum().clamp(min=1)

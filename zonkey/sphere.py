@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+SAME = 0.9  # cosine above which two vectors count as the same unit
+
 
 def radius(dim: int) -> float:
     """E||N(0, I)|| in ``dim`` dimensions: the norm that noise has, so that data has it too."""

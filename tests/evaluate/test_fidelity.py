@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zonkey.evaluate import Fidelity, fidelity_score, floats_per_byte, level_fidelity, script, segments_right
-from zonkey.model import Latents, LevelSegmentation, Segmentation
+from zonkey.text import Latents, LevelSegmentation, Segmentation
 
 
 @pytest.mark.parametrize(

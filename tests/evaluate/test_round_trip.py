@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zonkey.evaluate import batches, noise_curve, reconstruction
-from zonkey.model import Latents
+from zonkey.text import Latents
 
 
 class Echo:

@@ -13,7 +13,7 @@ from zonkey.evaluate import (
     sentence_starts,
     word_starts,
 )
-from zonkey.model import LevelSegmentation, Segmentation
+from zonkey.text import LevelSegmentation, Segmentation
 
 TEXT = "A é 12. Yes!"  # bytes: A0 _1 é2,3 _4 1(5) 2(6) .7 _8 Y9 e10 s11 !12
 

@@ -17,7 +17,7 @@ from zonkey.evaluate import (
     zonkey_splitters,
 )
 from zonkey.evaluate.splitting import random_cuts
-from zonkey.model import LevelSegmentation, Segmentation
+from zonkey.text import LevelSegmentation, Segmentation
 
 TEXTS = ["ab cd.", "Ab. Cd"]  # words at 0 and 3, 0 and 4; sentences at 0, 0 and 4
 

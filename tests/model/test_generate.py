@@ -18,9 +18,9 @@ from zonkey.sphere import radius, sphere_noise
 objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
 
 
-def with_flow(built: Zonkey, **changes: float) -> Zonkey:
+def with_sampler(built: Zonkey, **changes: float) -> Zonkey:
     """The model with another sampler."""
-    built.config = built.config.model_copy(update={"flow": built.config.flow.model_copy(update=changes)})
+    built.config = built.config.model_copy(update={"sampler": built.config.sampler.model_copy(update=changes)})
     return built
 
 
@@ -77,7 +77,7 @@ def test_other_seeds_give_other_samples(objective: str) -> None:
 def test_a_flow_that_knows_its_end_arrives_there(
     stochasticity: float, recompress: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built = with_flow(model(1), stochasticity=stochasticity, recompress_below=recompress)
+    built = with_sampler(model(1), stochasticity=stochasticity, recompress_below=recompress)
     level, end = built.levels[0], sphere_noise((3, 32), random(5))
     monkeypatch.setattr(level.flow, "forward", lambda *given: 2 * end)
     monkeypatch.setattr(level, "recompress", lambda denoised: end)
@@ -87,7 +87,7 @@ def test_a_flow_that_knows_its_end_arrives_there(
 @pytest.mark.parametrize(("stochasticity", "same"), [(0.0, True), (0.6, False)])
 def test_only_a_stochastic_flow_draws_on_the_way(stochasticity: float, same: bool) -> None:
     """The generator is seeded anew after the first noise: what differs afterwards was drawn on the way."""
-    built, ends = with_flow(model(1), stochasticity=stochasticity), []
+    built, ends = with_sampler(model(1), stochasticity=stochasticity), []
     for seed in (1, 2):
         source = random(0)
         ends.append(sample_latents(built, 3, 0, 4, source, lambda t, z: source.manual_seed(seed)))  # noqa: B023

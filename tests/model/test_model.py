@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from tests.model.build import TEXTS, bytes_batch, config, losses, model, random
 from zonkey import Latents, Segmentation, Zonkey
 from zonkey.level import Level
-from zonkey.model import to_tokens
 from zonkey.sphere import radius
+from zonkey.text import to_tokens
 
 texts = st.text(min_size=1, max_size=40).filter(lambda text: _bytes(text) >= 2)
 some = pytest.mark.parametrize("levels", [1, 2, 3])

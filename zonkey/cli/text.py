@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zonkey.model import Segmentation, Zonkey
+    from zonkey.model import Zonkey
+    from zonkey.text import Segmentation
 
 MARK = "|"  # between segments
 

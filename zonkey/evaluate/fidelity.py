@@ -13,7 +13,8 @@ from rapidfuzz.distance import Levenshtein
 
 from zonkey.evaluate.round_trip import noise_curve
 from zonkey.evaluate.text import compare
-from zonkey.model import Segmentation, Zonkey
+from zonkey.model import Zonkey
+from zonkey.text import Segmentation
 
 NO_SCRIPT = "none"  # of a text without letters
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zonkey.evaluate.text import TextScore, compare
-from zonkey.model import Latents, Zonkey
+from zonkey.model import Zonkey
+from zonkey.text import Latents
 
 BATCH_BYTES = 16384  # of one batch, padding included
 

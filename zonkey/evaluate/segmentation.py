@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from zonkey.model import Segmentation
+from zonkey.text import Segmentation
 
 WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
 SENTENCE = re.compile(r"(?:\A\s*|[.!?][\"'”’)\]]*\s+|\n\s*)(?=\S)")

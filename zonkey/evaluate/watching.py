@@ -13,8 +13,9 @@ import torch
 
 from zonkey.evaluate.round_trip import batches
 from zonkey.generate import sample_latents
-from zonkey.model import Latents, Zonkey
+from zonkey.model import Zonkey
 from zonkey.runtime import generator
+from zonkey.text import Latents
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zonkey.config import FlowConfig
+from zonkey.config import SamplerConfig
 from zonkey.level import Level
 from zonkey.level.module import Length
-from zonkey.model import Latents, Zonkey
+from zonkey.model import Zonkey
 from zonkey.runtime import generator as seeded
 from zonkey.sphere import geodesic, mix, renew, sphere_noise, to_sphere
+from zonkey.text import Latents
 
 Watch = Callable[[float, Float[Tensor, "S E"]], None]
 
@@ -69,7 +70,7 @@ def sample_latents(
     part = model.levels[level]
     z = sphere_noise((n, part.config.vectors * part.config.width), generator, model.device)
     if model.config.objective == "flow":
-        return _flow(part, z, steps or model.config.steps, model.config.flow, generator, watch)
+        return _flow(part, z, steps or model.config.steps, model.config.sampler, generator, watch)
     return _ddmm(part, z, steps or model.config.steps, model.config.ddmm.stochasticity, generator, watch)
 
 
@@ -77,7 +78,7 @@ def _flow(
     level: Level,
     z: Float[Tensor, "S E"],
     steps: int,
-    config: FlowConfig,
+    config: SamplerConfig,
     generator: torch.Generator,
     watch: Watch | None,
 ) -> Float[Tensor, "S E"]:

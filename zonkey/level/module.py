@@ -41,7 +41,7 @@ class Level(nn.Module):
         self.config = config
         self.hard = hard
         self.splitter = Splitter(config)
-        self.predictor = Predictor(config) if config.foresight else None
+        self.predictor = Predictor(config) if config.foresees else None
         self.compressor = Compressor(config)
         self.denoiser = Denoiser(config, hard)
         self.stitcher = Stitcher(config, hard)

@@ -68,22 +68,21 @@ def latent_loss(
 ) -> Float[Tensor, ""]:
     """Spherical flow matching: the clean vector is predicted from one at a uniform noise level (squared error).
 
-    ``flow.rows`` of the segments take part; ``flow.self_condition`` of these see an earlier estimate.
+    ``flow.rows`` segments are drawn, one perhaps several times, each with noise of its own: to hide a vector again
+    costs less than to read more text. ``flow.self_condition`` of them see an earlier estimate.
     """
     assert level.flow is not None  # the objective is flow
-    rows = min(config.flow.rows, len(z))
-    chosen = (torch.rand(len(z), generator=generator, device=z.device) + valid).topk(rows).indices
-    z, weight = z[chosen].detach(), valid[chosen].float()
+    rows = config.flow.rows
+    z = z[torch.multinomial(valid.float(), rows, replacement=True, generator=generator)].detach()
     t = torch.rand(rows, generator=generator, device=z.device)
     z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
     estimate = torch.zeros_like(z)
-    guessed = int(config.flow.self_condition * rows)  # rows stand in random order
+    guessed = int(config.flow.self_condition * rows)
     if guessed:
         with torch.no_grad():
             first = level.flow(z_t[:guessed], t[:guessed], estimate[:guessed])
         estimate = torch.cat([first, estimate[guessed:]])
-    error = (level.flow(z_t, t, estimate) - z).square().mean(dim=-1)
-    return weighted_mean(error, weight)
+    return (level.flow(z_t, t, estimate) - z).square().mean()
 
 
 def _flow(

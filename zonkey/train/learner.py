@@ -57,7 +57,7 @@ class ZonkeyLearner:
             return losses
         if not isinstance(self.only, int) or step >= losses.delay * self.stage.steps:
             return losses.late()
-        foresees = self.config.model.levels[self.only].foresight and losses.predict
+        foresees = self.config.model.levels[self.only].foresees and losses.predict
         if foresees and step < losses.foretell * self.stage.steps:
             return losses.first()
         return losses.early()

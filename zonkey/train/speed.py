@@ -12,8 +12,9 @@ import torch
 from zonkey.config import Config, LevelConfig, ModelConfig
 from zonkey.data import encyclopedia
 from zonkey.fit.optimizer import Optimizer
-from zonkey.model import Zonkey, to_tokens
+from zonkey.model import Zonkey
 from zonkey.runtime import Runtime, generator, start
+from zonkey.text import to_tokens
 
 WARM_UP = 2  # steps that are not timed
 

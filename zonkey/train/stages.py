@@ -62,11 +62,12 @@ def _train(
     runs: Path,
 ) -> TrainSummary:
     weights = None if source is None else file_fingerprint(source / "model.safetensors")
+    shape = _shape(config, only).model_dump(mode="json", exclude={"sampler"})  # which training does not read
     run = Run(
         config,
         stage,
         name,
-        (code_fingerprint(__name__), _shape(config, only), config.losses, weights),
+        (code_fingerprint(__name__), shape, config.losses, weights),
         corpus,
         "train",
         out,

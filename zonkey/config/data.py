@@ -1,0 +1,39 @@
+"""Parameters of the text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from zonkey.config.base import Count, Frozen, Positive, Rate
+
+
+class DataConfig(Frozen):
+    """Where text comes from and how it is split."""
+
+    source: Literal["encyclopedia", "encyclopedia-other", "parquet", "jsonl", "text", "hub"]
+    path: str | None  # local file or glob, for parquet, jsonl and text
+    hub_name: str
+    hub_config: str
+    hub_revision: str
+    text_column: str
+    id_column: str
+    documents: Positive | None  # how many to take; null takes all
+    seed: Count  # of the built-in grammar, and of the split
+    min_bytes: Annotated[int, Field(ge=2)]  # shorter documents are skipped and counted
+    max_bytes: Positive  # longer documents are cut here and counted
+    judge: Rate  # fraction of documents, by hash of the id: seen by the judge of generated text alone
+    validation: Rate
+    test: Rate
+
+    @model_validator(mode="after")
+    def _check(self) -> DataConfig:
+        if self.source in ("parquet", "jsonl", "text") and not self.path:
+            raise ValueError(f"source is {self.source!r} but path is {self.path!r}; give a local file or pattern")
+        held = self.judge + self.validation + self.test
+        if held > 0.9:
+            raise ValueError(f"judge + validation + test is {held:g}; leave at least 0.1 for training")
+        if self.max_bytes < self.min_bytes:
+            raise ValueError(f"max_bytes is {self.max_bytes}, below min_bytes {self.min_bytes}")
+        return self

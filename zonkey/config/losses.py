@@ -1,0 +1,50 @@
+"""Weights of the loss terms, and how they change in the course of training."""
+
+from __future__ import annotations
+
+from zonkey.config.base import Fraction, Frozen, Positive, Weight
+
+
+class LossConfig(Frozen):
+    """Weights of the loss terms; 0 turns a term off."""
+
+    clean: Weight
+    regression: Weight  # above level 0: 1 - cos beside the contrastive reconstruction
+    dirty: Weight  # ddmm: distance to the best point between the noisy result and the truth
+    noisy: Weight  # flow: reconstruction from a noised latent, times 1 - t
+    through: Weight  # above level 0: reconstruction of the level below from a denoised vector
+    existence: Weight
+    window: Weight  # splitter: windows without a begin
+    short: Weight  # splitter: segments shorter than C
+    rate: Weight
+    predict: Weight  # the next position from the few before it, for `surprise`
+    surprise: Weight  # splitter: begins where the next position is easy to foresee; both only until `delay`
+    decisive: Weight  # splitter: begins that are neither 0 nor 1
+    masked: Weight  # prediction of masked vectors from the rest of a segment, above level 0
+    masked_bytes: Weight  # the same at level 0 (not in the paper: infilling needs it; above 0.1 it delays learning)
+    masked_rows: Fraction  # of the segments that also pass with vectors masked
+    spread: Weight
+    position: Weight  # stitcher
+    sequence: Weight  # stitcher
+    negatives: Positive  # sampled vectors a contrastive loss tells the truth from
+    foretell: Fraction  # of a level's steps that train its predictor alone, before anything else
+    delay: Fraction  # of a level's steps before all but reconstruction and splitting begins: units settle first
+
+    def first(self) -> LossConfig:
+        """The weights while only a predictor is trained."""
+        kept = ("predict", "masked_rows", "negatives", "foretell", "delay")
+        return self.model_copy(update={name: 0.0 for name in type(self).model_fields if name not in kept})
+
+    @property
+    def foretelling(self) -> bool:
+        """Only a predictor is trained."""
+        return self == self.first()
+
+    def late(self) -> LossConfig:
+        """The weights once units have settled: begins are left to reconstruction."""
+        return self.model_copy(update={"predict": 0.0, "surprise": 0.0})
+
+    def early(self) -> LossConfig:
+        """The weights while delayed terms are off."""
+        late = ("dirty", "noisy", "masked", "masked_bytes", "position", "sequence")
+        return self.model_copy(update=dict.fromkeys(late, 0.0))

@@ -1,0 +1,109 @@
+"""Parameters of what is written and measured with a trained model, and of what it is compared with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from zonkey.config.base import Count, Fraction, Frozen, Positive, Rate
+from zonkey.config.training import StageConfig
+
+
+class SampleConfig(Frozen):
+    """What ``40_sample`` writes."""
+
+    texts: Positive
+    steps: Positive
+    length: Literal["expected", "sampled"]
+    seed: Count
+    gaps: Annotated[tuple[str, ...], Field(strict=False)]  # texts with {gap} or {gap:N} marks
+
+
+class EvaluateConfig(Frozen):
+    """How much held-out text ``50_evaluate`` measures."""
+
+    documents: Positive
+    noise_levels: Annotated[tuple[Fraction, ...], Field(min_length=1, strict=False)]
+    generated: Positive
+    seed: Count
+
+
+class LanguageConfig(Frozen):
+    """The shape of the autoregressive baselines: a causal transformer."""
+
+    width: Positive
+    heads: Positive
+    layers: Positive
+    context: Annotated[int, Field(ge=2)]  # bytes of text that it sees at most, whatever it reads them as
+
+    @model_validator(mode="after")
+    def _check(self) -> LanguageConfig:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+        return self
+
+
+class BaselinesConfig(Frozen):
+    """What Zonkey is compared with; trained by the same loop."""
+
+    language: LanguageConfig
+    stage: StageConfig
+    bpe_vocabulary: Annotated[int, Field(ge=257)]  # entries, the 256 bytes among them
+
+    @model_validator(mode="after")
+    def _check(self) -> BaselinesConfig:
+        if self.language.context > self.stage.bytes:
+            raise ValueError(
+                f"language.context is {self.language.context}, above stage.bytes {self.stage.bytes}: later positions"
+                " would never be trained; lower it"
+            )
+        return self
+
+
+class SuitesConfig(Frozen):
+    """How much the suites measure (notebooks 71 to 75, ``suites/dvc.yaml``)."""
+
+    documents: Positive  # held-out texts
+    generated: Positive  # texts of every source
+    calls: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the denoiser, for each text
+    gap_lengths: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # bytes
+    gaps: Positive  # texts with gaps, for every length and place
+    context: Positive  # known bytes beside a gap
+    infill_steps: Positive  # denoiser calls for a text with gaps
+    perturbations: Annotated[tuple[Rate, ...], Field(min_length=1, strict=False)]  # share of the characters hit
+    seed: Count
+
+
+class VariantConfig(Frozen):
+    """One model of the ablations: what differs from the reference."""
+
+    title: str
+    changes: dict[str, Any]  # dotted names of parameters (lists by index) to values
+
+
+class AblationsConfig(Frozen):
+    """Small models that differ in one thing each and share a budget: bytes of text seen in training."""
+
+    levels: Positive  # how many a variant has; above those of ``model`` the top one is repeated
+    steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of training, by level
+    finetune: Count  # steps end to end; 0 leaves them out
+    flow: Positive  # steps of the flows
+    variants: dict[Annotated[str, Field(pattern=r"^\w+$")], VariantConfig]
+
+    @model_validator(mode="after")
+    def _check(self) -> AblationsConfig:
+        if len(self.steps) < self.levels:
+            raise ValueError(f"steps has {len(self.steps)} entries for {self.levels} levels; give one for each")
+        return self
+
+
+class AdaptationConfig(Frozen):
+    """Fine-tuning on a little text of another domain."""
+
+    bytes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of text, from one point to the next
+    passes: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # over that text
+    stage: StageConfig  # its steps are the most that are taken
+    judge: Positive  # steps of the judge on the domain's own text
+    documents: Positive  # of the built-in domain
+    korean: str | None  # a local Parquet file with columns id and text; null leaves Korean out

@@ -1,0 +1,105 @@
+"""Parameters of the model and of its losses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from zonkey.config.base import Fraction, Frozen, Positive, Rate, Weight
+
+
+class LevelConfig(Frozen):
+    """The shape of one level; the same at every level."""
+
+    width: Positive  # D
+    heads: Positive
+    window: Annotated[int, Field(ge=4)]  # L
+    vectors: Positive  # C
+    compressor_layers: Positive
+    denoiser_layers: Positive
+    decompressor_layers: Positive
+    flow_layers: Positive  # of the network that the flow objective samples compressed vectors with
+    splitter_layers: Positive
+    splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
+    splitter_radius: Positive  # positions seen on each side by the splitter's local attention
+    decompressor: Literal["parallel", "sequential"]
+    splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
+    foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
+    predictor_sees: Positive  # positions that foresee the next one
+    target_rate: Rate  # mean begin probability above which the rate penalty grows
+    decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
+    clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
+    generative_rows: Fraction  # of the segments that also pass with noise in a training step (noisy, dirty)
+    capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
+
+    @property
+    def foresees(self) -> bool:
+        """Whether a predictor takes part: only begins that are learned can be drawn to anything."""
+        return self.splitting == "learned" and self.foresight > 0
+
+    @model_validator(mode="after")
+    def _check(self) -> LevelConfig:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+        if self.vectors >= self.window:
+            raise ValueError(f"vectors {self.vectors} must be fewer than window {self.window}")
+        if self.target_rate * self.window <= 1:
+            raise ValueError(f"target_rate {self.target_rate:g} needs a window above {1 / self.target_rate:g}")
+        return self
+
+
+class FlowConfig(Frozen):
+    """Spherical flow matching (the author's later objective)."""
+
+    rows: Positive  # compressed vectors of each level, each with its own noise, in a step of the flow's training
+    self_condition: Fraction  # of the rows see an earlier estimate in training
+    ema: Rate  # decay of the averaged weights used for sampling
+
+
+class SamplerConfig(Frozen):
+    """How text is sampled with flows; training knows nothing of it."""
+
+    steps: Positive  # along the geodesic
+    stochasticity: Fraction  # fresh noise between steps: 0 follows the flow, 1 draws all noise anew
+    recompress_below: Fraction  # noise level below which an estimate is decoded and compressed again
+
+
+class DDMMConfig(Frozen):
+    """Denoising Diffusion Mixed Model (paper)."""
+
+    steps: Positive
+    ema: Rate
+    stochasticity: Fraction  # fresh noise between sampling steps: 1 redraws it all, 0 keeps the predicted noise
+
+
+class ModelConfig(Frozen):
+    """Everything a saved model needs to be built again."""
+
+    objective: Literal["flow", "ddmm"]
+    existence: Literal["soft", "hard"]  # hard: 0 or 1, by the begins drawn; attention sends them no gradient
+    max_text_bytes: Positive
+    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, strict=False)]
+    flow: FlowConfig
+    sampler: SamplerConfig
+    ddmm: DDMMConfig
+
+    @property
+    def steps(self) -> int:
+        """Denoiser calls when sampling, unless asked otherwise."""
+        return self.sampler.steps if self.objective == "flow" else self.ddmm.steps
+
+    @property
+    def ema(self) -> float:
+        """Decay of the averaged weights."""
+        return self.flow.ema if self.objective == "flow" else self.ddmm.ema
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        for i, (low, high) in enumerate(zip(self.levels, self.levels[1:], strict=False)):
+            want = low.width * low.vectors
+            if high.width != want:
+                raise ValueError(
+                    f"levels[{i + 1}].width is {high.width}, but must be levels[{i}].width x vectors = {want}"
+                )
+        return self

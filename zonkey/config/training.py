@@ -1,0 +1,45 @@
+"""Parameters of training runs, and of the machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zonkey.config.base import Count, Fraction, Frozen, Positive, Weight
+
+
+class StageConfig(Frozen):
+    """One training run: a level, or the end-to-end fine-tuning."""
+
+    steps: Positive
+    batch: Positive  # documents a step, over all processes and micro-batches
+    bytes: Positive  # of each document: the crop a step sees
+    micro_batches: Positive  # gradient accumulation
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of AdamW
+    matrix_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of Muon, for matrices in blocks
+
+
+class TrainConfig(Frozen):
+    """What all training runs share."""
+
+    optimizer: Literal["muon", "adamw"]
+    warmup: Fraction  # of the steps
+    weight_decay: Weight
+    clip: Annotated[float, Field(gt=0)]
+    validate_every: Positive
+    validate_batches: Positive
+    checkpoint_every: Positive
+    sample_texts: Count  # generated at each validation, into the log
+    processes: Positive  # started with torch.distributed.run when above 1
+    levels: Annotated[tuple[StageConfig, ...], Field(min_length=1, strict=False)]
+    finetune: StageConfig
+    flow: StageConfig  # the networks that sample compressed vectors, on a finished model
+
+
+class RuntimeConfig(Frozen):
+    """Machine-dependent choices; none changes what is computed beyond rounding."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Count  # 0 leaves torch's choice

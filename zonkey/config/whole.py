@@ -1,0 +1,83 @@
+"""The whole of ``params.yaml``."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from zonkey.config.base import Count, Frozen
+from zonkey.config.data import DataConfig
+from zonkey.config.losses import LossConfig
+from zonkey.config.measuring import (
+    AblationsConfig,
+    AdaptationConfig,
+    BaselinesConfig,
+    EvaluateConfig,
+    SampleConfig,
+    SuitesConfig,
+)
+from zonkey.config.model import ModelConfig
+from zonkey.config.training import RuntimeConfig, TrainConfig
+
+
+class PipelineConfig(Frozen):
+    """What the stages of ``dvc.yaml`` build on; follows from the source and the levels (``zonkey profile``)."""
+
+    prepare: str
+    train: dict[str, str]  # of every level, by its number: the model below it
+    finetune: str
+
+    @classmethod
+    def of(cls, source: str, path: str | None, levels: int) -> PipelineConfig:
+        """The only valid value for these data and this many levels."""
+        prepare = "zonkey/data/__init__.py"  # the built-in and the pinned source change with the code alone
+        if source in ("parquet", "jsonl", "text") and path:
+            fixed = itertools.takewhile(lambda part: not set(part) & set("*?["), Path(path).parts)
+            prepare = str(Path(*fixed))
+            if prepare in (".", "data"):  # would hold what the pipeline itself makes
+                raise ValueError(f"data.path {path!r} matches in {prepare!r}; put the files in a folder of their own")
+        below = ["data/corpus/corpus.json", *(f"models/level{level}" for level in range(levels))]
+        return cls(
+            prepare=prepare,
+            train={str(level): below[level] for level in range(levels)},
+            finetune=below[levels],
+        )
+
+
+class Config(Frozen):
+    """The whole of ``params.yaml``."""
+
+    profile: str
+    seed: Count
+    data: DataConfig
+    model: ModelConfig
+    losses: LossConfig
+    train: TrainConfig
+    runtime: RuntimeConfig
+    sample: SampleConfig
+    evaluate: EvaluateConfig
+    baselines: BaselinesConfig
+    suites: SuitesConfig
+    seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
+    ablations: AblationsConfig
+    adaptation: AdaptationConfig
+    pipeline: PipelineConfig
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if len(self.train.levels) != len(self.model.levels):
+            raise ValueError(
+                f"train.levels has {len(self.train.levels)} entries for {len(self.model.levels)} model.levels;"
+                " give one for each"
+            )
+        want = PipelineConfig.of(self.data.source, self.data.path, len(self.model.levels))
+        for name in PipelineConfig.model_fields:
+            if getattr(self.pipeline, name) != getattr(want, name):
+                raise ValueError(
+                    f"pipeline.{name} is {getattr(self.pipeline, name)!r}, but must be {getattr(want, name)!r} for"
+                    " these data and levels; run `zonkey profile` (without a name) to bring it in line"
+                )
+        return self

@@ -1,0 +1,64 @@
+"""Folders of saved models: read whole, or refused in one sentence."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+from huggingface_hub import PyTorchModelHubMixin
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_model
+from torch import nn
+
+
+class Pretrained(nn.Module, PyTorchModelHubMixin):
+    """``save_pretrained`` and ``from_pretrained``: ``model.safetensors`` and ``config.json`` in a folder."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:
+        """A saved model, from a folder or from the hub (``owner/name``).
+
+        Raises:
+            ValueError: the folder is not there, or its files are missing, damaged or of another model.
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            check_config(folder / "config.json")
+        elif folder.is_absolute() or (folder.parent != Path(".") and folder.parent.is_dir()):
+            raise ValueError(f"no model folder {folder}; train one with `make repro`, or name another")
+        return super().from_pretrained(pretrained_model_name_or_path, **options)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **kwargs: Any) -> Self:
+        weights = Path(model_id) / "model.safetensors"
+        if not Path(model_id).is_dir():
+            # The mixin's default of strict=False would leave missing weights untrained.
+            return super()._from_pretrained(model_id=model_id, map_location=map_location, **{**kwargs, "strict": True})
+        check_weights(weights)
+        model = cls(kwargs["config"])
+        try:
+            load_model(model, weights, strict=True, device=map_location)
+        except (RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{weights} does not fit its config.json; train the model again ({reason})") from None
+        return model.eval()
+
+
+def check_config(path: Path) -> None:
+    """Raises ValueError where a file is missing, damaged, or no model configuration."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}); train or copy the model again") from None
+    if not isinstance(raw, dict) or "levels" not in raw:
+        raise ValueError(f"{path} holds no model configuration; train or copy the model again")
+
+
+def check_weights(weights: Path) -> None:
+    """Raises ValueError where a file of weights is missing or cut short."""
+    if not weights.is_file():
+        raise ValueError(f"no model.safetensors in {weights.parent}; give the folder of a trained model")
+    try:
+        with safe_open(weights, framework="pt") as file:
+            list(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{weights} is cut short or damaged ({error}); train or copy it again") from None
