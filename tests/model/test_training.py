@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from zonkey.checkpoint import CheckpointError, load_state, save_model, save_stat
 from zonkey.config import Config, parse
 from zonkey.data import Batches, Corpus
 from zonkey.files import write_beside
+from zonkey.fit import code, code_fingerprint
 from zonkey.fit.distributed import Ranks
 from zonkey.fit.loop import TrainingError
 from zonkey.fit.optimizer import Optimizer, learning_rate, parameter_groups
@@ -277,10 +279,59 @@ def test_two_processes_train_as_one(tmp_path: Path, corpus: Path) -> None:
     assert [row["step"] for row in summary.history if "kind" in row] == [0, 3, 6]
 
 
+def test_one_process_goes_on_where_two_stopped(tmp_path: Path, corpus: Path) -> None:
+    """Each of the two holds a part of the optimiser's state; what they save is the whole of it."""
+    config = short(processes=2, sample_texts=0)
+    run(config, corpus, tmp_path)
+    state = load_state(next((tmp_path / "runs").glob("level0-*")))
+    assert state is not None
+    built = Zonkey.from_pretrained(tmp_path / "level0")
+    freeze_but(built, 0)
+    optimizer = Optimizer(built, config.train, config.train.levels[0])
+    optimizer.load_state_dict(state["optimizer"])
+    held = {parameter for part in optimizer.parts for parameter, of in part.state.items() if of}
+    assert held == set(optimizer.parameters)
+
+
+# --- what a run hangs on ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's code, whose fingerprints are taken."""
+    shutil.copytree(ROOT / "zonkey", tmp_path / "zonkey", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "zonkey")
+    return tmp_path / "zonkey"
+
+
+@pytest.mark.parametrize(
+    ("changed", "levels", "baselines"),
+    [
+        ("stitcher.py", True, False),
+        ("level/step.py", True, False),
+        ("attention.py", True, True),
+        ("fit/optimizer.py", True, True),
+        ("data/batches.py", True, True),
+        ("baselines/network.py", False, True),
+        ("config/read.py", False, False),
+        ("files.py", False, False),
+        ("evaluate/text.py", False, False),
+    ],
+)
+def test_changed_code_begins_runs_anew(package: Path, changed: str, levels: bool, baselines: bool) -> None:
+    modules = ("zonkey.train.stages", "zonkey.baselines.fit")
+    before = [code_fingerprint(module) for module in modules]
+    path = package / changed
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    after = [code_fingerprint(module) for module in modules]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [levels, baselines]
+
+
 DETERMINISTIC = """
 import sys, torch
 from pathlib import Path
 from tests.model.build import bytes_batch, model, only_losses, random
+from zonkey.fit import code, code_fingerprint
 from zonkey.fit.distributed import Ranks
 
 torch.set_num_threads(1)
