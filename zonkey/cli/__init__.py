@@ -1,5 +1,5 @@
 """The ``zonkey`` command: texts through a model, profiles, what a model holds, the pipeline's notebook steps,
-the results page.
+the results page, a run against the published one.
 
 Exit status: 0 done, 1 failed, 2 the request was wrong; a failure is one sentence on standard error.
 """
@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zonkey.cli import files, results, speed, text
+from zonkey.cli import compare, files, results, speed, text
 
 __all__ = ["main"]
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     files.add_commands(commands, common)
     speed.add_commands(commands, common)
     results.add_commands(commands, common)
+    compare.add_commands(commands, common)
     return parser
 
 
