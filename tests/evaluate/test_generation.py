@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from zonkey.evaluate import corpus_words, generation_score, sentences, words
+from zonkey.evaluate import corpus_words, generation_score, sentences, whole_sentences, words
 
 DOCUMENTS = ["The cat sat on the mat in May.", "It's 1,200 m high."]
 
@@ -52,6 +52,15 @@ def test_scores_by_hand(training: Texts) -> None:
     assert (score.distinct, score.copied, score.empty) == (0.5, 1.0, 0.0)
     assert (score.mean_bytes, score.least_bytes, score.most_bytes) == (11.0, 3, 21)
     assert score.std_bytes == pytest.approx(((36 + 64 + 64 + 100) / 4) ** 0.5)
+
+
+def test_sentences_that_stand_whole_by_hand() -> None:
+    """The first and last of each text may be cut: "he end." and "Tw" do not count."""
+    texts = ["he end. The cat sat. the cat ran. Tw", "One. Two."]
+    found = whole_sentences(texts, {"the", "cat", "sat"}, lambda sentence: sentence[0].isupper())
+    assert (found.share, found.sentences, found.words) == (0.5, 2, pytest.approx(5 / 6))
+    nothing = whole_sentences(["One. Two."], set(), bool)
+    assert (nothing.share, nothing.sentences, nothing.words) == (None, 0, None)
 
 
 def test_without_a_recogniser(training: Texts) -> None:

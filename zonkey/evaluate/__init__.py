@@ -22,7 +22,15 @@ from zonkey.evaluate.fillers import (
     zonkey_filler,
 )
 from zonkey.evaluate.gaps import PLACES, Filler, FillingScore, Masked, Puzzle, filling_score, filling_scores, puzzles
-from zonkey.evaluate.generation import GenerationScore, corpus_words, generation_score, sentences, words
+from zonkey.evaluate.generation import (
+    GenerationScore,
+    WholeSentences,
+    corpus_words,
+    generation_score,
+    sentences,
+    whole_sentences,
+    words,
+)
 from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
@@ -93,6 +101,7 @@ __all__ = [
     "SplitterScore",
     "TextIndex",
     "TextScore",
+    "WholeSentences",
     "WritingScore",
     "Yardstick",
     "batches",
@@ -145,6 +154,7 @@ __all__ = [
     "similarity",
     "splitter_scores",
     "true_boundaries",
+    "whole_sentences",
     "word_starts",
     "words",
     "writing_score",

@@ -66,6 +66,26 @@ def generation_score(
     )
 
 
+@dataclass(frozen=True)
+class WholeSentences:
+    """Sentences that stand whole in texts, counted."""
+
+    share: float | None  # that the source's grammar accepts; None where there is none
+    sentences: int
+    words: float | None  # share of their words that occur in the training text
+
+
+def whole_sentences(texts: Sequence[str], known: Collection[str], accepts: Callable[[str], bool]) -> WholeSentences:
+    """All sentences of texts that begin and end anywhere, but the first and last of each, which may be cut."""
+    found = [sentence for text in texts for sentence in sentences(text)[1:-1]]
+    said = [word for sentence in found for word in words(sentence)]
+    return WholeSentences(
+        share=sum(map(accepts, found)) / len(found) if found else None,
+        sentences=len(found),
+        words=sum(word in known for word in said) / len(said) if said else None,
+    )
+
+
 def corpus_words(corpus: Corpus, limit: int = READ_BYTES) -> frozenset[str]:
     """Every word of the first ``limit`` bytes of a corpus, in lower case."""
     found: set[str] = set()
