@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.model.build import config, merge
-from zonkey.config import Config, ConfigError, PipelineConfig, load_config, parse
-from zonkey.variants import variant, varied, with_levels
+from zonkey.config import Config, ConfigError, PipelineConfig, StageConfig, load_config, parse
+from zonkey.variants import lengthened, variant, varied, with_levels
 
 PROFILES = ("default", "tiny", "wikipedia-cpu", "gpu")
 
@@ -38,6 +38,15 @@ def test_values_change_by_dotted_name_and_nothing_else() -> None:
     back = {"seed": before.seed, "model.levels.1.target_rate": before.model.levels[1].target_rate}
     assert varied(after, back | {"sample.gaps": list(before.sample.gaps)}) == before
     assert varied(before, {}) == before
+
+
+def test_every_stage_is_lengthened_alike_and_nothing_else(root: Path) -> None:
+    before = profile(root, "default")
+    after = lengthened(before, 0.5)
+    for stage, longer in zip(_stages(after), _stages(before), strict=True):
+        assert stage.steps == longer.steps // 2 and stage == longer.model_copy(update={"steps": stage.steps})
+    assert lengthened(after, 2) == before == lengthened(before, 1.0)
+    assert [stage.steps for stage in _stages(lengthened(before, 1e-6))] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +106,7 @@ def test_the_variants_ask_for_what_their_names_say(root: Path) -> None:
 def test_an_unknown_variant_is_named_with_the_nearest(root: Path) -> None:
     with pytest.raises(ConfigError, match="there is no variant 'strid'; the nearest is 'stride'"):
         variant(load_config(root / "params.yaml"), "strid")
+
+
+def _stages(config: Config) -> list[StageConfig]:
+    return [*config.train.levels, config.train.finetune, config.train.flow]

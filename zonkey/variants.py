@@ -47,6 +47,14 @@ def variant(config: Config, name: str) -> Config:
     return varied(shaped, spent | {key: value for key, value in changes.items() if not key.startswith(BUDGET)})
 
 
+def lengthened(config: Config, times: float) -> Config:
+    """Every stage of training with this many times its steps, one at least."""
+    train = config.train
+    stages = {f"levels.{number}": stage for number, stage in enumerate(train.levels)}
+    stages |= {"finetune": train.finetune, "flow": train.flow}
+    return varied(config, {f"train.{name}.steps": max(round(times * one.steps), 1) for name, one in stages.items()})
+
+
 def with_levels(config: Config, count: int) -> Config:
     """The lowest ``count`` levels; more repeat the top one, as wide as the level below makes it."""
     raw = config.model_dump(mode="json")

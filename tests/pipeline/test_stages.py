@@ -30,12 +30,12 @@ def stage_id(stage: Stage) -> str:
 def test_the_stages_in_order() -> None:
     names = ["notebooks", "tour", "prepare", "train", "finetune", "flow", "sample", "evaluate", "figures", "publish"]
     assert [stage.name for stage in MAIN] == names
-    assert [stage.name for stage in HEAVY] == [*SUITE_NAMES, "seed", "ablation", "results", "publish"]
+    assert [stage.name for stage in HEAVY] == [*SUITE_NAMES, "seed", "budget", "ablation", "results", "publish"]
 
 
 def test_every_notebook_has_a_stage(root: Path) -> None:
     there = {f"notebooks/{path.name}" for path in (root / "notebooks").glob("*.ipynb")}
-    assert sorted(stage.notebook for stage in RUNS) == sorted(there)
+    assert {stage.notebook for stage in RUNS} == there
 
 
 def test_the_suites_run_in_the_root_and_repeat_what_the_parameters_list(root: Path) -> None:
@@ -45,9 +45,11 @@ def test_the_suites_run_in_the_root_and_repeat_what_the_parameters_list(root: Pa
     repeated = {stage.name: stage for stage in HEAVY if stage.each}
     assert {name: stage.each for name, stage in repeated.items()} == {
         "seed": "${seeds}",
+        "budget": "${budgets}",
         "ablation": "${ablations.variants}",
     }
-    assert "-p seed ${item}" in repeated["seed"].body["cmd"]
+    assert "-p name seed${item} -p seed ${item}" in repeated["seed"].body["cmd"]
+    assert "-p seed ${seed} -p steps ${item.steps} -p text ${item.text}" in repeated["budget"].body["cmd"]
     assert "-p variant ${key}" in repeated["ablation"].body["cmd"]
     assert "ablations.variants.${key}" in repeated["ablation"].body["params"]
     parameters = YAML(typ="safe").load(root / "params.yaml")

@@ -75,6 +75,13 @@ class SuitesConfig(Frozen):
     seed: Count
 
 
+class BudgetConfig(Frozen):
+    """The model of the pipeline, trained for less or longer, or on less text (``suites/dvc.yaml``)."""
+
+    steps: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of every stage, times those of ``train``
+    text: Annotated[float, Field(gt=0, le=1)]  # share of the training text
+
+
 class VariantConfig(Frozen):
     """One model of the ablations: what differs from the reference."""
 

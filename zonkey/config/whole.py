@@ -15,6 +15,7 @@ from zonkey.config.measuring import (
     AblationsConfig,
     AdaptationConfig,
     BaselinesConfig,
+    BudgetConfig,
     EvaluateConfig,
     SampleConfig,
     SuitesConfig,
@@ -62,6 +63,7 @@ class Config(Frozen):
     baselines: BaselinesConfig
     suites: SuitesConfig
     seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
+    budgets: dict[Annotated[str, Field(pattern=r"^\w+$")], BudgetConfig]  # by what the suite calls them
     ablations: AblationsConfig
     adaptation: AdaptationConfig
     pipeline: PipelineConfig
