@@ -88,13 +88,15 @@ class Attention(nn.Module):
         return self.out(out.transpose(1, 2).flatten(2))
 
     def extend(
-        self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None
+        self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None, at: Float[Tensor, " Q"] | None = None
     ) -> tuple[Float[Tensor, "S Q D"], tuple[Tensor, Tensor]]:
-        """Causal attention of new positions to themselves and to those ``seen`` before (their keys and values)."""
+        """Causal attention of new positions (``at``; next ones if None) to themselves and to those ``seen`` before
+        (their keys and values)."""
         width = self.width
         q, gate, k, v = self.inputs(x).split([width, self.heads, width, width], dim=-1)
         before = 0 if seen is None else seen[0].shape[2]
-        at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
+        if at is None:
+            at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
         at_query, at_key = self.place(position_features(at, width)).chunk(2, dim=-1)
         q, k, v = (self._heads(part) for part in (q + at_query, k + at_key, v))
         if seen is not None:

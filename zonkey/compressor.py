@@ -14,7 +14,12 @@ from zonkey.transformer import Encoder
 
 
 class Compressor(nn.Module):
-    """A residual convolution, then an encoder over C learned vectors (existence 1) and the window."""
+    """A residual convolution, then an encoder over C learned vectors (existence 1) and the window.
+
+    With ``locality`` the vectors have places among the window's (departs from the paper, see docs/experiments.md).
+    """
+
+    at: Tensor | None
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
@@ -22,6 +27,8 @@ class Compressor(nn.Module):
         self.vectors = nn.Parameter(torch.randn(config.vectors, config.width))
         self.places = nn.Parameter(torch.randn(config.window, config.width))
         self.encoder = Encoder(config.width, config.heads, config.compressor_layers)
+        at = torch.tensor([*config.places, *range(config.window)]) if config.locality else None
+        self.register_buffer("at", at, persistent=False)
 
     def forward(
         self, x: Float[Tensor, "S L D"], log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"]
@@ -33,5 +40,5 @@ class Compressor(nn.Module):
         x = x + self.places
         learned = self.vectors.expand(len(x), -1, -1)
         bias = existence_bias(*with_prompt(log_p, mask, count))
-        out = self.encoder(torch.cat([learned.to(x.dtype), x], dim=1), bias, keep=slice(count))
+        out = self.encoder(torch.cat([learned.to(x.dtype), x], dim=1), bias, slice(count), self.at)
         return to_sphere((out - learned).flatten(1))

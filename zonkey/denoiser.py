@@ -17,6 +17,8 @@ from zonkey.existence import hardened, survival
 from zonkey.sphere import to_sphere
 from zonkey.transformer import CausalDecoder, Encoder, time_features
 
+TIME = -2.0  # place of the noise level in the prompt: before the window
+
 
 @dataclass(frozen=True)
 class Denoised:
@@ -46,8 +48,10 @@ class Denoiser(nn.Module):
 
     ``decompressor: sequential`` unrolls one vector at a time (paper); ``parallel`` puts L learned queries behind
     the prompt and takes one causal pass (departs from the paper: faster, see docs/experiments.md). ``hard`` rounds
-    the draft's existence.
+    the draft's existence. With ``locality`` the prompt has places among the window's (departs from the paper).
     """
+
+    at: Tensor | None
 
     def __init__(self, config: LevelConfig, hard: bool = False) -> None:
         super().__init__()
@@ -58,6 +62,8 @@ class Denoiser(nn.Module):
         parallel = config.decompressor == "parallel"
         self.queries = nn.Parameter(torch.randn(self.window, width)) if parallel else None
         self.encoder = Encoder(width, config.heads, config.denoiser_layers)
+        at = torch.tensor([TIME, *config.places, *range(self.window)]) if config.locality else None
+        self.register_buffer("at", at, persistent=False)
         self.begin = nn.Linear(width, 1)
         self.begin_bias = nn.Parameter(torch.tensor(math.log(2 / self.window / (1 - 2 / self.window))))
 
@@ -73,14 +79,15 @@ class Denoiser(nn.Module):
         real = torch.ones_like(log_p, dtype=torch.bool)
         size = prompt.shape[1]
         bias = existence_bias(*with_prompt(log_p, real, size))
-        out = self.encoder(torch.cat([prompt, draft.to(prompt.dtype)], dim=1), bias, keep=slice(size, None))
+        out = self.encoder(torch.cat([prompt, draft.to(prompt.dtype)], dim=1), bias, slice(size, None), self.at)
         return Denoised(to_sphere(out), self._begin(out), draft_begin)
 
     def _decompress(self, prompt: Float[Tensor, "S P D"]) -> Float[Tensor, "S L D"]:
         if self.queries is None:
-            return self.decompressor.unroll(prompt, self.window)
+            at = None if self.at is None else self.at[:-1]
+            return self.decompressor.unroll(prompt, self.window, at)
         queries = self.queries.expand(len(prompt), -1, -1).to(prompt.dtype)
-        return self.decompressor(torch.cat([prompt, queries], dim=1), keep=slice(prompt.shape[1], None))
+        return self.decompressor(torch.cat([prompt, queries], dim=1), slice(prompt.shape[1], None), self.at)
 
     def _begin(self, vectors: Float[Tensor, "S L D"]) -> Float[Tensor, "S L"]:
         return (self.begin(vectors)[..., 0] + self.begin_bias).float()

@@ -22,7 +22,7 @@ from zonkey.runtime import generator as seeded
 from zonkey.sphere import PATHS, sphere_noise, to_sphere
 from zonkey.splitter import marks_of, rise
 from zonkey.text import BYTES, Latents, LevelSegmentation, Segmentation, to_tokens
-from zonkey.transformer import initialise
+from zonkey.transformer import initialise, start_local
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ class Zonkey(
         levels = [Level(level, flow, hard) for level in config.levels]
         self.levels = cast(Sequence[Level], nn.ModuleList(levels))
         initialise(self)
+        for level in self.levels:
+            if level.config.locality:
+                start_local(level.compressor, level.config.locality)
+                start_local(level.denoiser, level.config.locality)
 
     # --- training ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from torch.nn.functional import relu
 from zonkey.attention import Attention, LocalAttention, causal_bias
 
 Seen = tuple[Tensor, Tensor]  # keys and values of earlier positions
+Places = Float[Tensor, " Q"] | None
 QUIET = ("mlp.down", "attention.out", "cross.out")  # ends of residual branches: half the usual scale at the start
 
 
@@ -37,21 +38,23 @@ class Block(nn.Module):
         self.mlp = MLP(width)
 
     def forward(
-        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None
+        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None, at: Places = None
     ) -> Float[Tensor, "S ... D"]:
-        """All positions, or those to ``keep``, which still attend to all."""
+        """All positions, or those to ``keep``, which still attend to all; they stand in order, or ``at`` places."""
         normed = self.norms[0](x)
+        attention = cast(Attention, self.attention)
         if keep is None:
-            x = x + self.attention(normed, bias)
+            x = x + (self.attention(normed, bias) if at is None else attention(normed, bias, None, (at, at)))
         else:
-            at = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
-            attention = cast(Attention, self.attention)
+            at = torch.arange(x.shape[1], device=x.device, dtype=torch.float32) if at is None else at
             x = x[:, keep] + attention(normed[:, keep], bias[..., keep, :], normed, (at[keep], at))
         return x + self.mlp(self.norms[1](x))
 
-    def extend(self, x: Float[Tensor, "S Q D"], seen: Seen | None) -> tuple[Float[Tensor, "S Q D"], Seen]:
-        """Causally, new positions after those ``seen``."""
-        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen)
+    def extend(
+        self, x: Float[Tensor, "S Q D"], seen: Seen | None, at: Places = None
+    ) -> tuple[Float[Tensor, "S Q D"], Seen]:
+        """Causally, new positions after those ``seen``; they are the next ones, or ``at`` places."""
+        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen, at)
         x = x + attended
         return x + self.mlp(self.norms[1](x)), seen
 
@@ -65,12 +68,12 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(width, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None
+        self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None, at: Places = None
     ) -> Float[Tensor, "S ... D"]:
         x = lower_precision(x)
         for block in self.blocks[:-1]:
-            x = block(x, bias)
-        return self.norm(self.blocks[-1](x, bias, keep))
+            x = block(x, bias, at=at)
+        return self.norm(self.blocks[-1](x, bias, keep, at))
 
 
 class CausalDecoder(nn.Module):
@@ -80,19 +83,28 @@ class CausalDecoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(width, heads, layers)
 
-    def forward(self, x: Float[Tensor, "S Q D"], keep: slice | None = None) -> Float[Tensor, "S ... D"]:
+    def forward(
+        self, x: Float[Tensor, "S Q D"], keep: slice | None = None, at: Places = None
+    ) -> Float[Tensor, "S ... D"]:
         """One pass; only the positions to ``keep`` are returned."""
-        return self.encoder(x, causal_bias(x.shape[1], x.device), keep)
+        return self.encoder(x, causal_bias(x.shape[1], x.device), keep, at)
 
-    def unroll(self, prompt: Float[Tensor, "S Q D"], steps: int) -> Float[Tensor, "S L D"]:
-        """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all."""
+    def unroll(
+        self, prompt: Float[Tensor, "S Q D"], steps: int, at: Float[Tensor, " P"] | None = None
+    ) -> Float[Tensor, "S L D"]:
+        """Feed every output back as the next input, ``steps`` times (paper); gradients flow through all.
+
+        ``at`` has a place for each position of the prompt and each step but the last.
+        """
         blocks = cast(Sequence[Block], self.encoder.blocks)
         seen: list[Seen | None] = [None] * len(blocks)
-        out, new = [], prompt
+        out, new, done = [], prompt, 0
         for _ in range(steps):
             x = lower_precision(new)
+            places = None if at is None else at[done : done + x.shape[1]]
+            done += x.shape[1]
             for number, block in enumerate(blocks):
-                x, seen[number] = block.extend(x, seen[number])
+                x, seen[number] = block.extend(x, seen[number], places)
             new = self.encoder.norm(x[:, -1:])
             out.append(new)
         return torch.cat(out, dim=1)
@@ -120,3 +132,13 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(part.weight, std=scale * fan_in**-0.5)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def start_local(module: nn.Module, factor: float) -> None:
+    """Attention starts by looking near its own place: queries and keys map positions alike, times ``factor``."""
+    for part in module.modules():
+        if isinstance(part, Attention):
+            query, key = part.place.weight.chunk(2)
+            key.copy_(query)
+            part.place.weight.mul_(factor)

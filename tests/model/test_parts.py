@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from tests.model.build import level_config, random, segments_of
 from zonkey.compressor import Compressor
@@ -17,7 +17,7 @@ from zonkey.existence import real_positions
 from zonkey.flow import Flow
 from zonkey.sphere import radius, sphere_noise
 from zonkey.splitter import Splitter
-from zonkey.transformer import initialise, time_features
+from zonkey.transformer import CausalDecoder, initialise, start_local, time_features
 
 CONFIG = level_config()
 WIDTH, WINDOW, VECTORS = CONFIG.width, CONFIG.window, CONFIG.vectors
@@ -28,22 +28,24 @@ def splitter() -> Splitter:
     return _made(Splitter(CONFIG))
 
 
-def compressor() -> Compressor:
-    return _made(Compressor(CONFIG))
+def compressor(locality: float = 0.0) -> Compressor:
+    return _made(Compressor(level_config(locality=locality)), locality)
 
 
-def denoiser(decompressor: str = "parallel") -> Denoiser:
-    return _made(Denoiser(level_config(decompressor=decompressor)))
+def denoiser(decompressor: str = "parallel", locality: float = 0.0) -> Denoiser:
+    return _made(Denoiser(level_config(decompressor=decompressor, locality=locality)), locality)
 
 
 def flow() -> Flow:
     return _made(Flow(CONFIG))
 
 
-def _made(module: nn.Module) -> nn.Module:
+def _made(module: nn.Module, locality: float = 0.0) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         initialise(module)
+    if locality:
+        start_local(module, locality)
     return module
 
 
@@ -127,8 +129,9 @@ def test_order_matters_to_a_compressed_vector() -> None:
     assert (before - after).norm(dim=1).min() > 1e-2
 
 
-def test_gradients_reach_all_of_the_compressor_and_its_existences() -> None:
-    compress = compressor()
+@pytest.mark.parametrize("locality", [0.0, 2.0])
+def test_gradients_reach_all_of_the_compressor_and_its_existences(locality: float) -> None:
+    compress = compressor(locality)
     x = sphere_noise((4, WINDOW, WIDTH), random()).requires_grad_()
     log_p = torch.linspace(0, -80, WINDOW).repeat(4, 1).requires_grad_()
     z = compress(x, log_p, torch.ones(4, WINDOW, dtype=torch.bool))
@@ -137,27 +140,76 @@ def test_gradients_reach_all_of_the_compressor_and_its_existences() -> None:
     assert x.grad.isfinite().all() and log_p.grad.isfinite().all() and log_p.grad.abs().sum() > 0
 
 
+def test_the_vectors_have_their_places_in_a_segment_of_the_target_rate() -> None:
+    config = level_config(vectors=2, window=8, target_rate=0.25)  # segments of four positions, 0 to 3
+    assert config.places == (0.5, 2.5)
+
+
+def test_attention_that_starts_local_looks_at_its_own_place_first_and_less_the_farther_away() -> None:
+    wide, at = level_config(width=256, heads=2), torch.arange(12.0)
+
+    def scores(locality: float) -> Tensor:
+        attention = _made(Compressor(wide), locality).encoder.blocks[0].attention
+        query, key = attention._places(torch.zeros(1, 12, 256), None, (at, at))
+        return query.detach() @ key.detach().T
+
+    local = scores(1.0)
+    assert (local.argmax(dim=1) == torch.arange(12)).all()
+    by_distance = torch.stack([local.diagonal(distance).mean() for distance in range(6)])
+    assert (by_distance.diff() < 0).all()
+    assert (scores(0.0).argmax(dim=1) != torch.arange(12)).any()
+    torch.testing.assert_close(scores(3.0), 9 * local, rtol=1e-4, atol=1e-3)
+
+
+def test_a_vector_first_reads_the_positions_of_its_own_place() -> None:
+    """A change at a segment's beginning moves the first vector more, against the last, than one at its end does."""
+    compress = compressor(6.0)
+    mask, log_p = torch.ones(64, WINDOW, dtype=torch.bool), torch.zeros(64, WINDOW)
+    x = sphere_noise((64, WINDOW, WIDTH), random())
+    before = compress(x, log_p, mask).unflatten(1, (VECTORS, WIDTH))
+    last = round(CONFIG.places[-1])
+    moved = []
+    for place in (0, last):
+        other = x.clone()
+        other[:, place] = sphere_noise((64, WIDTH), random(9))
+        moved.append((compress(other, log_p, mask).unflatten(1, (VECTORS, WIDTH)) - before).norm(dim=-1).mean(dim=0))
+    assert moved[0][0] / moved[0][-1] > moved[1][0] / moved[1][-1]
+
+
+def test_unrolling_keeps_the_places_of_one_pass() -> None:
+    """Fed with what it wrote, the decoder gives the same in one pass, at places that are no whole numbers."""
+    decoder = _made(CausalDecoder(WIDTH, CONFIG.heads, 2), 2.0)
+    prompt, at = sphere_noise((3, 3, WIDTH), random()), torch.tensor([-2.0, 0.5, 2.5, 0.0, 1.0, 2.0])
+    written = decoder.unroll(prompt, 4, at)
+    whole = decoder(torch.cat([prompt, written[:, :-1]], dim=1), at=at)
+    torch.testing.assert_close(whole[:, 2:], written, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(decoder.unroll(prompt, 4), written, atol=1e-3)
+
+
+@pytest.mark.parametrize("locality", [0.0, 2.0])
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
-def test_denoised_segments_have_their_shapes_and_norms(decompressor: str) -> None:
-    out = denoiser(decompressor)(sphere_noise((5, VECTORS * WIDTH), random()), torch.rand(5))
+def test_denoised_segments_have_their_shapes_and_norms(decompressor: str, locality: float) -> None:
+    out = denoiser(decompressor, locality)(sphere_noise((5, VECTORS * WIDTH), random()), torch.rand(5))
     assert out.x.shape == (5, WINDOW, WIDTH) and out.begin.shape == out.draft_begin.shape == (5, WINDOW)
     torch.testing.assert_close(out.x.norm(dim=-1), torch.full((5, WINDOW), radius(WIDTH)))
     for log_p in (out.log_p, out.draft_log_p):
         assert (log_p[:, 0] == 0).all() and (log_p.diff(dim=1) <= 0).all()
 
 
+@pytest.mark.parametrize("locality", [0.0, 2.0])
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
-def test_segments_are_denoised_independently(decompressor: str) -> None:
-    denoise = denoiser(decompressor)
+def test_segments_are_denoised_independently(decompressor: str, locality: float) -> None:
+    denoise = denoiser(decompressor, locality)
     z, t = sphere_noise((5, VECTORS * WIDTH), random()), torch.linspace(0, 1, 5)
     together, alone = denoise(z, t), denoise(z[2:3], t[2:3])
     torch.testing.assert_close(together.x[2:3], alone.x, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(together.begin[2:3], alone.begin, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("locality", [0.0, 2.0])
 @pytest.mark.parametrize("decompressor", ["parallel", "sequential"])
-def test_gradients_reach_all_of_the_denoiser(decompressor: str) -> None:
-    denoise = denoiser(decompressor)
+def test_gradients_reach_all_of_the_denoiser(decompressor: str, locality: float) -> None:
+    denoise = denoiser(decompressor, locality)
     z = sphere_noise((5, VECTORS * WIDTH), random()).requires_grad_()
     out = denoise(z, torch.rand(5, generator=random()))
     weights = random(3)

@@ -24,6 +24,7 @@ class LevelConfig(Frozen):
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
+    locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
     foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
     predictor_sees: Positive  # positions that foresee the next one
@@ -37,6 +38,12 @@ class LevelConfig(Frozen):
     def foresees(self) -> bool:
         """Whether a predictor takes part: only begins that are learned can be drawn to anything."""
         return self.splitting == "learned" and self.foresight > 0
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """Where the C vectors have their places, in positions of a window: spread over a segment of the target rate."""
+        step = 1 / (self.target_rate * self.vectors)
+        return tuple((number + 0.5) * step - 0.5 for number in range(self.vectors))
 
     @model_validator(mode="after")
     def _check(self) -> LevelConfig:
