@@ -30,16 +30,17 @@ class Foresight:
 
 
 class Predictor(nn.Module):
-    """The vector of a position from the ``predictor_sees`` before it: two linear layers with a ReLU between.
+    """Vectors to come from the ``predictor_sees`` before a position: two linear layers with a ReLU between.
 
-    That it sees so little is meant: with a wide view the full stop after a known sentence is no surprise.
+    ``predictor_ahead`` says which are foretold: 1 is the position itself. That it sees so little is meant: with a wide
+    view the full stop after a known sentence is no surprise.
     """
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
-        self.sees = config.predictor_sees
+        self.sees, self.ahead = config.predictor_sees, config.predictor_ahead
         self.inside = nn.Linear(config.width * self.sees, 4 * config.width)
-        self.out = nn.Linear(4 * config.width, config.width)
+        self.out = nn.Linear(4 * config.width, config.width * len(self.ahead))
 
     def forward(
         self,
@@ -50,26 +51,47 @@ class Predictor(nn.Module):
     ) -> Foresight:
         """The true one among ``candidates`` is at ``ids``; without ids it is told from candidates unlike it.
 
-        The surprise of a position is the larger of what was expected from the left (entropy) and what came (negative
-        log-likelihood). The first marks the letter after a space, whichever it is, the second a full stop. No
-        gradient reaches ``x`` or ``candidates``.
+        The surprise of a position itself is the larger of what was expected from the left (entropy) and what came
+        (negative log-likelihood): the first marks the letter after a space, whichever it is, the second a full stop.
+        Of positions further on only what was expected counts, in the mean over them. No gradient reaches ``x`` or
+        ``candidates``.
         """
         x = torch.where(real[..., None], x.detach(), 0.0)
         before = [pad(x, (0, 0, k, 0))[:, : x.shape[1]] for k in range(1, self.sees + 1)]
-        foretold = self.out(relu(self.inside(torch.cat(before, dim=-1)))).float()
-        with torch.autocast(x.device.type, enabled=False):
-            x, candidates = (normalize(v.detach().float(), dim=-1) for v in (x, candidates))
-            logits = SCALE * foretold @ candidates.T
-            if ids is None:
-                unlike = logits.masked_fill(x @ candidates.T > SAME, NEVER)
-                logits = torch.cat([SCALE * (foretold * x).sum(dim=-1, keepdim=True), unlike], dim=-1)
-                ids = torch.zeros_like(real, dtype=torch.long)
-            log_p = logits.log_softmax(dim=-1)
-        came = -log_p.gather(-1, ids[..., None])[..., 0]
-        with torch.no_grad():
-            expected = -(log_p.exp() * log_p).sum(dim=-1)
-            surprise = _standardised(torch.maximum(expected, came), real)
-        return Foresight(mean_of_real(came, real), surprise)
+        foretold = self.out(relu(self.inside(torch.cat(before, dim=-1)))).float().chunk(len(self.ahead), dim=-1)
+        unit = normalize(candidates.detach().float(), dim=-1)
+        losses = []
+        signals, counted = (torch.zeros_like(real, dtype=kind) for kind in (torch.float32, torch.long))
+        for vector, ahead in zip(foretold, self.ahead, strict=True):
+            later = ahead - 1
+            there = pad(real, (0, later))[:, later:]
+            goal = pad(x, (0, 0, 0, later))[:, later:]
+            came, expected = _nats(vector, goal, unit, None if ids is None else pad(ids, (0, later))[:, later:])
+            losses.append(mean_of_real(came, there))
+            signal = torch.maximum(expected, came.detach()) if ahead == 1 else expected
+            signals, counted = signals + torch.where(there, signal, 0.0), counted + there
+        surprise = _standardised(signals / counted.clamp(min=1), counted > 0)
+        return Foresight(torch.stack(losses).mean(), surprise)
+
+
+def _nats(
+    foretold: Float[Tensor, "B N D"],
+    goal: Float[Tensor, "B N D"],
+    candidates: Float[Tensor, "V D"],
+    ids: Int[Tensor, "B N"] | None,
+) -> tuple[Float[Tensor, "B N"], Float[Tensor, "B N"]]:
+    """What came, and without gradient what was expected: negative log-likelihood and entropy."""
+    with torch.autocast(goal.device.type, enabled=False):
+        goal = normalize(goal.float(), dim=-1)
+        logits = SCALE * foretold @ candidates.T
+        if ids is None:
+            unlike = logits.masked_fill(goal @ candidates.T > SAME, NEVER)
+            logits = torch.cat([SCALE * (foretold * goal).sum(dim=-1, keepdim=True), unlike], dim=-1)
+            ids = torch.zeros(goal.shape[:2], dtype=torch.long, device=goal.device)
+        log_p = logits.log_softmax(dim=-1)
+    came = -log_p.gather(-1, ids[..., None])[..., 0]
+    with torch.no_grad():
+        return came, -(log_p.exp() * log_p).sum(dim=-1)
 
 
 def _standardised(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:

@@ -39,9 +39,9 @@ def read(text: str) -> tuple[Tensor, Tensor, Tensor]:
     return CODEBOOK[tokens], real_positions(lengths, tokens.shape[1]), tokens
 
 
-def taught(text: str, steps: int = 150) -> Predictor:
+def taught(text: str, steps: int = 150, **changes: Any) -> Predictor:
     """A predictor that has read a text often."""
-    made = predictor()
+    made = predictor(**changes)
     x, real, ids = read(text)
     optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
     for _ in range(steps):
@@ -121,11 +121,41 @@ def test_what_came_counts_where_something_else_was_expected() -> None:
     assert surprise[text.index("x")] == surprise.max() > surprise.median() + 1
 
 
-def test_padding_has_no_part() -> None:
+@pytest.mark.parametrize("ahead", [1, 2, 4])
+def test_what_is_foretold_further_on_surprises_earlier(ahead: int) -> None:
+    """After "abcd" comes one of eight letters; told so far ``ahead``, they surprise so many places before."""
+    drawn = Random(0)
+    text = "".join("abcd" + drawn.choice("stuvwxyz") for _ in range(40))
+    x, real, ids = read(text)
+    surprise = taught(text, predictor_ahead=[ahead])(x, real, CODEBOOK, ids).surprise[0]
+    by_place = torch.stack([surprise[5 + k : -10 : 5].mean() for k in range(5)])
+    assert int(by_place.argmax()) == 5 - ahead
+    assert by_place.max() > by_place.sort().values[-2] + 1
+    assert not surprise[len(text) - ahead + 1 :].any(), "nothing follows there"
+
+
+def test_several_positions_ahead_are_told_apart() -> None:
+    text = "".join(Random(0).choices("abcdefgh", k=60))
+    x, real, ids = read(text)
+    one, two = (predictor(predictor_ahead=[ahead])(x, real, CODEBOOK, ids).loss for ahead in (1, 2))
+    both = predictor(predictor_ahead=[1, 2])
+    assert both.out.out_features == 2 * WIDTH
+    with torch.no_grad():
+        for number, ahead in enumerate((1, 2)):
+            part = predictor(predictor_ahead=[ahead])
+            both.inside.load_state_dict(part.inside.state_dict())
+            both.out.weight[number * WIDTH : (number + 1) * WIDTH] = part.out.weight
+            both.out.bias[number * WIDTH : (number + 1) * WIDTH] = part.out.bias
+    torch.testing.assert_close(both(x, real, CODEBOOK, ids).loss, (one + two) / 2)
+
+
+@pytest.mark.parametrize("ahead", [[1], [2, 3]])
+def test_padding_has_no_part(ahead: list[int]) -> None:
     x, real, ids = read("short")
+    made = predictor(predictor_ahead=ahead)
     longer = torch.nn.functional.pad(x, (0, 0, 0, 4))
-    padded = predictor()(longer, torch.nn.functional.pad(real, (0, 4)), CODEBOOK, torch.nn.functional.pad(ids, (0, 4)))
-    alone = predictor()(x, real, CODEBOOK, ids)
+    padded = made(longer, torch.nn.functional.pad(real, (0, 4)), CODEBOOK, torch.nn.functional.pad(ids, (0, 4)))
+    alone = made(x, real, CODEBOOK, ids)
     torch.testing.assert_close(padded.loss, alone.loss)
     torch.testing.assert_close(padded.surprise[:, :5], alone.surprise, atol=1e-5, rtol=1e-4)
     assert not padded.surprise[:, 5:].any()
