@@ -5,22 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.texts import Memory
 from zonkey.data import PADDING, Batches, Corpus, DataError, prepare
-
-
-class Memory(Corpus):
-    """A corpus in memory."""
-
-    def __init__(self, texts: list[bytes]) -> None:
-        self.data = np.frombuffer(b"".join(texts), dtype=np.uint8)
-        self.offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-        self.split, self.folder = "train", "memory"
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +112,20 @@ def test_ranks_share_the_batch(folder):
         assert torch.equal(torch.stack([p.lengths for p in parts], dim=1).flatten(), whole.lengths)
 
 
+@pytest.mark.parametrize(("batch", "size"), [(4, 40), (8, 512)])
+def test_bytes_read_are_those_shown_without_padding(folder, batch, size):
+    """Whatever the epoch, for the ranks together, and without moving what `at` gives."""
+    corpus = Corpus(folder, "judge")
+    world = [Batches(corpus, batch, size, seed=2, rank=rank, world=2) for rank in range(2)]
+    last = next(step for step in range(10**6) if world[0].position(step)[0] == 2) + 3
+    shown = [sum(len(row) for part in world for row in rows(part, step)) for step in range(last)]
+    padded = [sum(part.at(step).tokens.numel() for part in world) for step in range(last)]
+    assert sum(shown) < sum(padded) and sum(shown) > 2 * corpus.bytes  # two epochs, and pieces again
+    for steps in (0, 1, last // 2, last - 1, last):
+        assert world[1].read(steps) == Batches(corpus, batch, size, seed=2).read(steps) == sum(shown[:steps])
+    assert torch.equal(world[0].at(1).tokens, Batches(corpus, batch, size, 2, 0, 2).at(1).tokens)
+
+
 def test_a_corpus_smaller_than_a_batch_is_repeated():
     batches = Batches(Memory([b"only one"]), 4, 64, seed=0)
     assert list(rows(batches, 9)) == [b"only one"] * 4
@@ -143,6 +148,8 @@ def test_bad_sizes_are_refused(changes, message):
 def test_a_negative_step_and_an_empty_corpus_are_refused():
     with pytest.raises(DataError, match="steps count from 0"):
         Batches(Memory([b"text"]), 1, 64, seed=0).at(-1)
+    with pytest.raises(DataError, match="steps is -1"):
+        Batches(Memory([b"text"]), 1, 64, seed=0).read(-1)
     with pytest.raises(DataError, match="no documents"):
         Batches(Memory([]), 1, 64, seed=0)
 

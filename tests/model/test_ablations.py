@@ -11,12 +11,13 @@ import torch
 from tests.model.build import bytes_batch, config, losses, merge, model, random, raw
 from zonkey import Zonkey, infill
 from zonkey.config import Config, parse
+from zonkey.data import Batches, Corpus
 from zonkey.evaluate import existence_profile
 from zonkey.existence import NEVER, cut, hardened, real_positions
 from zonkey.level import LevelStep
 from zonkey.losses import LevelLosses
 from zonkey.splitter import fixed_logits, marks_of, rise
-from zonkey.train import finetune, plan, train_all, train_flow, train_level
+from zonkey.train import finetune, plan, reading, train_all, train_flow, train_level
 from zonkey.variants import variant
 
 TEXT = 'He ran. "Go on!"  She\nsat (at 5.5). End'
@@ -158,10 +159,18 @@ def test_all_stages_in_one_call_are_the_stages(tmp_path: Path, corpus: Path, unc
     four = train_flow(shape, corpus, joint, final, tmp_path / "other")
     assert whole.stages == {"level0": one, "level1": two, "finetune": three, "flow": four}
     assert list(whole.stages) == list(plan(shape))
-    assert whole.model == tmp_path / "whole" / "final" and whole.bytes == 4 * 2 * 2 * 64
+    assert whole.model == tmp_path / "whole" / "final"
+    assert whole.bytes_read == {
+        "levels": one.bytes_read + two.bytes_read + three.bytes_read,
+        "flows": four.bytes_read,
+    }
+    assert {name: stage.bytes_read for name, stage in whole.stages.items()} == reading(shape, corpus)
+    text = Batches(Corpus(corpus, "train"), 2, 64, shape.seed)
+    assert one.bytes_read == sum(int(text.at(step).lengths.sum()) for step in range(2))
     assert (whole.model / "model.safetensors").read_bytes() == (final / "model.safetensors").read_bytes()
     frozen = train_all(shape, corpus, tmp_path / "frozen", runs, finetune=False)
-    assert set(frozen.stages) == {"level0", "level1", "flow"} and frozen.bytes == 3 * 2 * 2 * 64
+    assert set(frozen.stages) == {"level0", "level1", "flow"}
+    assert frozen.bytes_read == {"levels": one.bytes_read + two.bytes_read, "flows": four.bytes_read}
     levels = tmp_path / "frozen" / "level1" / "model.safetensors"
     assert levels.read_bytes() == (high / "model.safetensors").read_bytes()
 
@@ -175,4 +184,5 @@ def test_every_variant_trains_and_works(name: str, tmp_path: Path, corpus: Path,
     built = Zonkey.from_pretrained(run.model)
     assert built.config == shape.model and run.model.name == ("joint" if shape.model.objective == "ddmm" else "final")
     assert all(value == value for summary in run.stages.values() for value in summary.metrics.values())
+    assert run.bytes_read["levels"] and bool(run.bytes_read["flows"]) == (shape.model.objective == "flow")
     assert len(built.reconstruct([TEXT])) == 1 and built.segment(TEXT).levels[0].starts[0] == 0

@@ -20,7 +20,7 @@ from tests.model.build import ROOT, bytes_batch, merge, model, only_losses, rand
 from zonkey import Zonkey
 from zonkey.checkpoint import CheckpointError, load_state, save_model, save_state
 from zonkey.config import Config, parse
-from zonkey.data import Batches, Corpus
+from zonkey.data import PADDING, Batches, Corpus
 from zonkey.files import write_beside
 from zonkey.fit import code, code_fingerprint
 from zonkey.fit.distributed import Ranks
@@ -81,6 +81,29 @@ def test_a_stopped_run_resumes_exactly(tmp_path: Path, corpus: Path, objective: 
     parts = run(config, corpus, tmp_path / "parts")
     assert parts == whole
     assert weights_of(tmp_path / "parts" / "level0") == weights_of(tmp_path / "whole" / "level0")
+
+
+def test_the_bytes_read_are_those_that_the_loop_asked_for(tmp_path: Path, corpus: Path) -> None:
+    """In steps of training alone, also of a run that was stopped, and of two processes together."""
+    read: dict[int, int] = {}
+    whole = Batches.at
+
+    def at(self: Batches, number: int) -> Any:
+        batch = whole(self, number)
+        if self.corpus.split == "train":
+            read[number] = int((batch.tokens < PADDING).sum())
+        return batch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batches, "at", at)
+        summary = run(short(), corpus, tmp_path / "one")
+    assert len(read) == 6 and summary.bytes_read == sum(read.values())
+    assert run(short(processes=2, sample_texts=0), corpus, tmp_path / "two").bytes_read == summary.bytes_read
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(StoppedError):
+            run(short(), corpus, tmp_path / "parts")
+    assert run(short(), corpus, tmp_path / "parts").bytes_read == summary.bytes_read
 
 
 def test_resuming_goes_on_from_the_last_state(tmp_path: Path, corpus: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,9 +67,7 @@ class Batches:
     def at(self, step: int) -> ByteBatch:
         """The batch of ``step`` (from 0); with ``world`` > 1 this rank's rows, padded as the whole batch."""
         epoch, inside = self.position(step)
-        if self._cached is None or self._cached[0] != epoch:
-            self._cached = epoch, self._plan(epoch)
-        plan = self._cached[1]
+        plan = self._planned(epoch)
         pieces = plan.rows[inside]
         width = int(plan.lengths[pieces].max())
         mine = pieces[self.rank :: self.world]
@@ -78,6 +76,19 @@ class Batches:
             start, length = plan.starts[piece], plan.lengths[piece]
             tokens[row, :length] = self.corpus.data[start : start + length]
         return ByteBatch(torch.from_numpy(tokens), torch.from_numpy(plan.lengths[mine]))
+
+    def read(self, steps: int) -> int:
+        """Bytes of text in the first ``steps`` batches, the rows of all ranks together: each piece as often as it
+        is shown, no padding."""
+        if steps < 0:
+            raise DataError(f"steps is {steps}; give 0 or more")
+        total = epoch = 0
+        while steps:
+            plan = self._planned(epoch)
+            rows = plan.rows[:steps]
+            total += int(plan.lengths[rows].sum())
+            steps, epoch = steps - len(rows), epoch + 1
+        return total
 
     def position(self, step: int) -> tuple[int, int]:
         """The epoch of ``step`` and the step within it."""
@@ -103,6 +114,12 @@ class Batches:
     def _counts(self, crops: np.ndarray) -> np.ndarray:
         """How many pieces each document gives, (documents,)."""
         return 1 - (-(self._sizes() - crops) // self._stride)
+
+    def _planned(self, epoch: int) -> _Plan:
+        """The plan of an epoch; the last one asked for is kept."""
+        if self._cached is None or self._cached[0] != epoch:
+            self._cached = epoch, self._plan(epoch)
+        return self._cached[1]
 
     def _plan(self, epoch: int) -> _Plan:
         random = self._random(epoch)

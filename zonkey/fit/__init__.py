@@ -3,7 +3,17 @@
 from zonkey.fit.code import code_fingerprint
 from zonkey.fit.learner import Learner, Outcome
 from zonkey.fit.loop import TrainingError
-from zonkey.fit.run import Run, TrainSummary, fit
+from zonkey.fit.run import Run, TrainSummary, bytes_read, fit
 from zonkey.fit.worker import parameters
 
-__all__ = ["Learner", "Outcome", "Run", "TrainSummary", "TrainingError", "code_fingerprint", "fit", "parameters"]
+__all__ = [
+    "Learner",
+    "Outcome",
+    "Run",
+    "TrainSummary",
+    "TrainingError",
+    "bytes_read",
+    "code_fingerprint",
+    "fit",
+    "parameters",
+]

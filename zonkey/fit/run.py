@@ -26,10 +26,11 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """How a run went: rows of losses and metrics by step, and the last validation."""
+    """How a run went: rows of losses and metrics by step, the last validation, and how much text was read."""
 
     history: list[dict[str, Any]]
     metrics: dict[str, float]
+    bytes_read: int  # by training, over all steps and processes, see :func:`bytes_read`
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def fit(run: Run[M]) -> TrainSummary:
     folder = run.runs / f"{run.name.replace(' ', '')}-{_key(run, text)}"
     if config.train.processes > 1 and not torch.distributed.is_torchelastic_launched():
         _launch(run)
-        return _summary(folder)
+        return _summary(folder, run, text)
     ranks = Ranks.join("cuda" if torch.cuda.is_available() and config.runtime.device != "cpu" else "cpu")
     try:
         runtime = start(config.runtime, ranks.local)
@@ -84,7 +85,16 @@ def fit(run: Run[M]) -> TrainSummary:
         ) from None
     finally:
         ranks.leave()
-    return _summary(folder)
+    return _summary(folder, run, text)
+
+
+def bytes_read(text: Corpus, stage: StageConfig, seed: int) -> int:
+    """Of ``text`` by a whole run: every piece of a document as often as a step shows it, no padding, no validation.
+
+    Counted from the batches' plan, which is a pure function of the seed: a run that was stopped, or that several
+    processes shared, has read as much.
+    """
+    return Batches(text, stage.batch, stage.bytes, seed).read(stage.steps)
 
 
 def _key(run: Run, text: Corpus) -> str:
@@ -110,10 +120,10 @@ def _launch(run: Run) -> None:
         raise TrainingError(f"training in {processes} processes failed with status {done.returncode}")
 
 
-def _summary(folder: Path) -> TrainSummary:
+def _summary(folder: Path, run: Run[M], text: Corpus) -> TrainSummary:
     state = load_state(folder)
     if state is None:
         raise TrainingError(f"no training state in {folder}; the run did not finish")
     last = [row for row in state["history"] if row.get("kind") == "validation"][-1]
     metrics = {name.split("/", 1)[1]: value for name, value in last.items() if name.startswith("validation/")}
-    return TrainSummary(state["history"], metrics)
+    return TrainSummary(state["history"], metrics, bytes_read(text, run.stage, run.config.seed))

@@ -3,6 +3,17 @@
 from zonkey.fit import TrainSummary
 from zonkey.train.adapt import adapt
 from zonkey.train.stages import finetune, train_flow, train_level
-from zonkey.train.whole import WholeRun, plan, train_all
+from zonkey.train.whole import WholeRun, plan, reading, totals, train_all
 
-__all__ = ["TrainSummary", "WholeRun", "adapt", "finetune", "plan", "train_all", "train_flow", "train_level"]
+__all__ = [
+    "TrainSummary",
+    "WholeRun",
+    "adapt",
+    "finetune",
+    "plan",
+    "reading",
+    "totals",
+    "train_all",
+    "train_flow",
+    "train_level",
+]

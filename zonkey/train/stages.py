@@ -47,7 +47,7 @@ def train_flow(config: Config, corpus: Path, model: Path, out: Path, runs: Path)
     """
     if config.model.objective != "flow":
         save_model(Zonkey.from_pretrained(model), config, out)
-        return TrainSummary([], {})
+        return TrainSummary([], {}, 0)
     return _train(config, config.train.flow, "flow", "flow", corpus, model, out, runs)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from zonkey.config import Config, StageConfig
-from zonkey.fit import TrainSummary
+from zonkey.data import Corpus
+from zonkey.fit import TrainSummary, bytes_read
 from zonkey.train import stages
+
+FLOW = "flow"
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,11 @@ class WholeRun:
 
     model: Path  # folder of the finished model
     stages: dict[str, TrainSummary]  # level0, level1, ..., finetune and flow where they took part
-    bytes: int  # of text that training saw, over all stages
+
+    @property
+    def bytes_read(self) -> dict[str, int]:
+        """Bytes of text that training read, see :func:`totals`."""
+        return totals({name: summary.bytes_read for name, summary in self.stages.items()})
 
 
 def plan(config: Config, finetune: bool = True) -> dict[str, StageConfig]:
@@ -25,8 +33,23 @@ def plan(config: Config, finetune: bool = True) -> dict[str, StageConfig]:
     if finetune:
         stages["finetune"] = config.train.finetune
     if config.model.objective == "flow":
-        stages["flow"] = config.train.flow
+        stages[FLOW] = config.train.flow
     return stages
+
+
+def reading(config: Config, corpus: Path, finetune: bool = True) -> dict[str, int]:
+    """Bytes of text that each stage of :func:`plan` reads, without training."""
+    text = Corpus(corpus, "train")
+    return {name: bytes_read(text, stage, config.seed) for name, stage in plan(config, finetune).items()}
+
+
+def totals(stages: Mapping[str, int]) -> dict[str, int]:
+    """Bytes of text by stage, summed as they are told everywhere: ``levels`` (with their fine-tuning) and ``flows``.
+
+    Flows are apart because nothing but generation uses them.
+    """
+    flows = stages.get(FLOW, 0)
+    return {"levels": sum(stages.values()) - flows, "flows": flows}
 
 
 def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: bool = True) -> WholeRun:
@@ -54,6 +77,5 @@ def train_all(config: Config, corpus: Path, out: Path, runs: Path, finetune: boo
         done["finetune"] = stages.finetune(config, corpus, below, model, runs)
     if config.model.objective == "flow":
         below, model = model, out / "final"
-        done["flow"] = stages.train_flow(config, corpus, below, model, runs)
-    seen = sum(stage.steps * stage.batch * stage.bytes for stage in plan(config, finetune).values())
-    return WholeRun(model, done, seen)
+        done[FLOW] = stages.train_flow(config, corpus, below, model, runs)
+    return WholeRun(model, done)
