@@ -82,23 +82,36 @@ def test_publish_copies_notebooks_and_folders_with_an_index(tmp_path: Path) -> N
     (tmp_path / "figures" / "deep").mkdir(parents=True)
     (tmp_path / "figures" / "deep" / "x.svg").write_text("<svg/>")
     (tmp_path / "figures" / ".hidden").write_text("")
+    params = tmp_path / "own.yaml"
+    params.write_text("seed: 0  # as it stands\n")
     out = tmp_path / "reports" / "small"
     write(out / "99_gone.ipynb")
     for _ in range(2):
-        publish(tmp_path / "run", [tmp_path / "figures"], out)
-        assert set(tree(out)) == {"00_a.ipynb", "10_b.ipynb", "figures/deep/x.svg", "README.md"}
+        publish(tmp_path / "run", [tmp_path / "figures"], params, out)
+        assert set(tree(out)) == {"00_a.ipynb", "10_b.ipynb", "figures/deep/x.svg", "params.yaml", "README.md"}
+    assert (out / "params.yaml").read_bytes() == params.read_bytes()
     index = (out / "README.md").read_text(encoding="utf-8")
     assert index.index("[First](00_a.ipynb)") < index.index("[Second](10_b.ipynb)")
-    assert "(figures/deep/x.svg)" in index
+    assert "(figures/deep/x.svg)" in index and "(params.yaml)" in index
     assert b"seen" in (out / "00_a.ipynb").read_bytes() and b"2026" not in (out / "00_a.ipynb").read_bytes()
 
 
-@pytest.mark.parametrize(("error", "folder"), [(True, None), (False, "missing")])
-def test_publish_refuses_errors_and_missing_folders(tmp_path: Path, error: bool, folder: str | None) -> None:
+@pytest.mark.parametrize(
+    ("error", "folder", "params", "says"),
+    [
+        (True, ".", "own.yaml", r"holds an error \(KeyError: 'x'\)"),
+        (False, "missing", "own.yaml", "no folder .*missing to publish"),
+        (False, ".", "other.yaml", "no file .*other.yaml to publish"),
+    ],
+)
+def test_publish_refuses_errors_and_what_is_missing(
+    tmp_path: Path, error: bool, folder: str, params: str, says: str
+) -> None:
     write(tmp_path / "run" / "a.ipynb", error=error)
     write(tmp_path / "out" / "old.ipynb")
-    with pytest.raises(ValueError, match=r"holds an error \(KeyError: 'x'\)|no folder .*missing to publish"):
-        publish(tmp_path / "run", [tmp_path / folder] if folder else [], tmp_path / "out")
+    (tmp_path / "own.yaml").touch()
+    with pytest.raises(ValueError, match=says):
+        publish(tmp_path / "run", [tmp_path / "run" / folder], tmp_path / params, tmp_path / "out")
     assert list(tree(tmp_path / "out")) == ["old.ipynb"]
 
 
@@ -113,13 +126,20 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_at_root_finds_the_parameters_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "params.yaml").touch()
-    monkeypatch.chdir(tmp_path / "notebooks")
-    assert at_root() == Path.cwd() == tmp_path
-    (tmp_path / "params.yaml").unlink()
-    with pytest.raises(FileNotFoundError, match=r"no params\.yaml"):
-        at_root()
+    """Not those beside a published notebook, which are of a run that is over."""
+    for folder in ("notebooks", "reports"):
+        (tmp_path / folder).mkdir()
+    for name in ("dvc.yaml", "params.yaml", "reports/params.yaml"):
+        (tmp_path / name).touch()
+    for folder in ("notebooks", "reports"):
+        monkeypatch.chdir(tmp_path / folder)
+        assert at_root() == Path.cwd() == tmp_path
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).rename(tmp_path / "away")
+        monkeypatch.chdir(tmp_path / "reports")
+        with pytest.raises(FileNotFoundError, match=r"no params\.yaml beside a dvc\.yaml in"):
+            at_root()
+        (tmp_path / "away").rename(tmp_path / name)
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -127,8 +147,14 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     write(tmp_path / "notebooks" / "a.ipynb")
     assert main(["notebooks", "strip"]) == 0
     assert main(["notebooks", "run", "build/notebooks/a.ipynb", "build/executed/a.ipynb"]) == 0
-    assert main(["notebooks", "publish", "build/executed", "--out", "reports/x"]) == 0
-    assert set(tree(tmp_path / "reports")) == {"x/a.ipynb", "x/README.md"}
+    assert main(["notebooks", "publish", "build/executed", "--out", "reports/x"]) == 2
+    assert "no file params.yaml to publish" in capsys.readouterr().err and not (tmp_path / "reports").exists()
+    for name in ("params.yaml", "other.yaml"):
+        (tmp_path / name).write_text(f"seed: 1  # {name}\n")
+    for options, name in (([], "params.yaml"), (["--params", "other.yaml"], "other.yaml")):
+        assert main(["notebooks", "publish", "build/executed", *options, "--out", "reports/x"]) == 0
+        assert set(tree(tmp_path / "reports")) == {"x/a.ipynb", "x/params.yaml", "x/README.md"}
+        assert (tmp_path / "reports/x/params.yaml").read_text() == f"seed: 1  # {name}\n"
     assert main(["notebooks", "run", "missing.ipynb", "out.ipynb"]) == 2
     assert "no notebook missing.ipynb" in capsys.readouterr().err
     assert main(["notebooks", "run", "notebooks/a.ipynb", "out.ipynb", "-p", "levle=1"]) == 1

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from zonkey.config import load_config
+from zonkey.data import Batches, Corpus
+from zonkey.train import plan
+
 ROOT = Path(__file__).resolve().parents[2]
 MADE = ("build", "data", "models", "metrics", "history", "evaluation", "samples", "figures")
 STRICT = ("00_tour", "10_prepare")  # their outputs do not come from training
@@ -95,6 +99,16 @@ def test_everything_is_made(repository: Copy) -> None:
     executed = sorted(path.name for path in (repository.path / "build" / "executed").iterdir())
     assert sorted(path.name for path in published.glob("*.ipynb")) == executed
     assert len(executed) == 9, "two levels are trained by one notebook"
+    assert (published / "params.yaml").read_bytes() == (repository.path / "params.yaml").read_bytes()
+
+
+def test_the_metrics_of_training_say_how_much_text_was_read(repository: Copy) -> None:
+    config, corpus = load_config(repository.path / "params.yaml"), Corpus(repository.path / "data" / "corpus", "train")
+    for name, stage in plan(config).items():
+        batches = Batches(corpus, stage.batch, stage.bytes, config.seed)
+        read = sum(int(batches.at(step).lengths.sum()) for step in range(stage.steps))
+        file = f"train_{name}.json" if name.startswith("level") else f"{name}.json"
+        assert json.loads((repository.path / "metrics" / file).read_text())["bytes_read"] == read
 
 
 def test_a_second_run_runs_nothing_and_is_quick(repository: Copy) -> None:

@@ -101,6 +101,14 @@ def test_every_parameter_has_a_stage(root: Path) -> None:
     assert not dead, f"dvc.yaml names parameters that there are not: {dead}"
 
 
+def test_what_is_published_hangs_on_the_parameters_beside_it() -> None:
+    """They are copied along, so that other parameters are published again."""
+    published = [stage for stage in STAGES if stage.name == "publish"]
+    assert len(published) == 2
+    for stage in published:
+        assert "params.yaml" in stage.paths("deps") and "--params" not in stage.body["cmd"]
+
+
 def test_only_published_copies_are_outside_the_cache() -> None:
     for stage in STAGES:
         for entry in [

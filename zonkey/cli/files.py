@@ -45,6 +45,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     one = steps.add_parser("publish", parents=[common], help="copy executed notebooks and folders of results")
     one.add_argument("executed", type=Path)
     one.add_argument("folders", type=Path, nargs="*", help="copied under their names")
+    one.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters of the run (%(default)s)")
     one.add_argument("--out", type=Path, required=True)
     one.set_defaults(run=_publish)
 
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> None:
 def _publish(options: argparse.Namespace) -> None:
     from zonkey.notebook.copies import publish
 
-    written = publish(options.executed, options.folders, options.out)
+    written = publish(options.executed, options.folders, options.params, options.out)
     sys.stdout.write(f"{len(written)} files in {options.out}\n")
 
 

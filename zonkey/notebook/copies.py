@@ -12,6 +12,8 @@ from nbformat import NotebookNode
 from zonkey.files import folder_beside, write_beside
 from zonkey.notebook.plain import plain, without_outputs
 
+PARAMS = "params.yaml"
+
 
 def strip(notebooks: Path, out: Path) -> list[Path]:
     """Write an output-free copy of every notebook of a folder into ``out``, replacing it; returns the copies.
@@ -32,14 +34,17 @@ def strip(notebooks: Path, out: Path) -> list[Path]:
     return [out / name for name in stripped]
 
 
-def publish(executed: Path, folders: Sequence[Path], out: Path) -> list[Path]:
-    """Copy executed notebooks, and ``folders`` under their names, into ``out``, replacing it.
+def publish(executed: Path, folders: Sequence[Path], params: Path, out: Path) -> list[Path]:
+    """Copy executed notebooks, ``folders`` under their names and the run's parameters into ``out``, replacing it.
 
-    ``out/README.md`` lists the notebooks by title, and the other files. Returns what was written.
+    ``out/README.md`` lists the notebooks by title, and the other files; ``out/params.yaml`` is a copy of ``params``.
+    Returns what was written.
 
     Raises:
-        ValueError: there is no notebook, one cannot be read or holds an error, or a folder is missing.
+        ValueError: there is no notebook, one cannot be read or holds an error, or a folder or ``params`` is missing.
     """
+    if not params.is_file():
+        raise ValueError(f"no file {params} to publish; name the parameters of the run with --params")
     with folder_beside(out) as beside:
         titles = {}
         for path in _notebooks(executed):
@@ -51,10 +56,12 @@ def publish(executed: Path, folders: Sequence[Path], out: Path) -> list[Path]:
             if not folder.is_dir():
                 raise ValueError(f"no folder {folder} to publish; run the pipeline (`make repro`) first")
             shutil.copytree(folder, beside / folder.name, ignore=shutil.ignore_patterns(".*"))
+        shutil.copyfile(params, beside / PARAMS)
         files = sorted(path.relative_to(beside) for path in beside.glob("*/**/*") if path.is_file())
         lines = [f"# {out.name}", "", "Written by the pipeline; read in this order.", ""]
         lines += [f"- [{title}]({name})" for name, title in titles.items()]
-        lines += ["", "Files:", ""] + [f"- [{path.as_posix()}]({path.as_posix()})" for path in files]
+        lines += ["", f"Made with these [parameters]({PARAMS}).", "", "Files:", ""]
+        lines += [f"- [{path.as_posix()}]({path.as_posix()})" for path in files]
         (beside / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sorted(path for path in out.rglob("*") if path.is_file())
 
