@@ -223,26 +223,26 @@ class TestFiles:
         ],
     )
     def test_a_malformed_file_is_one_sentence(
-        self, tmp_path: Path, content: str, sentence: str, root: Path, capsys: pytest.CaptureFixture
+        self, tmp_path: Path, content: str, sentence: str, capsys: pytest.CaptureFixture
     ) -> None:
         (tmp_path / "reports" / "default" / "metrics").mkdir(parents=True)
         (tmp_path / "reports" / "default" / "metrics" / "evaluate.json").write_text(content)
         out = tmp_path / "docs" / "results.md"
-        assert main(_arguments(root, tmp_path / "reports", out)) == 2
+        assert main(_arguments(tmp_path / "reports", out)) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"zonkey: {tmp_path}") and sentence in error and error.count("\n") == 1
         assert not out.exists()
 
-    def test_without_reports(self, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture) -> None:
-        assert main(_arguments(root, tmp_path / "reports", tmp_path / "results.md")) == 2
+    def test_without_reports(self, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+        assert main(_arguments(tmp_path / "reports", tmp_path / "results.md")) == 2
         assert "no folder" in capsys.readouterr().err
         (tmp_path / "reports").mkdir()  # nothing is measured: a page all the same
-        assert main(_arguments(root, tmp_path / "reports", tmp_path / "results.md")) == 0
+        assert main(_arguments(tmp_path / "reports", tmp_path / "results.md")) == 0
         text = (tmp_path / "results.md").read_text(encoding="utf-8")
         assert "not measured" in text and "reproduced" not in text.split("\n\n", 2)[2]
 
     def test_the_same_metrics_give_the_same_bytes_and_targets_write_nothing(
-        self, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture
+        self, tmp_path: Path, capsys: pytest.CaptureFixture
     ) -> None:
         wanted = next(target for target in load_page().targets if target.id == "existing_words")
         file, *keys = wanted.value[0].split(".")
@@ -253,10 +253,10 @@ class TestFiles:
         metrics.mkdir(parents=True)
         (metrics / f"{file}.json").write_text(json.dumps(content))
         for name in ("one", "two"):
-            assert main(_arguments(root, tmp_path / "reports", tmp_path / f"{name}.md")) == 0
+            assert main(_arguments(tmp_path / "reports", tmp_path / f"{name}.md")) == 0
         assert (tmp_path / "one.md").read_bytes() == (tmp_path / "two.md").read_bytes()
         capsys.readouterr()
-        assert main([*_arguments(root, tmp_path / "reports", tmp_path / "three.md"), "--targets"]) == 0
+        assert main([*_arguments(tmp_path / "reports", tmp_path / "three.md"), "--targets"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert f"Built-in corpus, {wanted.name}: 95.1% (target ≥ 95.0%): reached" in lines
         assert f"Wikipedia, {wanted.name}: not measured (target ≥ 80.0%): not measured" in lines
@@ -326,10 +326,10 @@ def test_the_published_page_is_what_the_command_makes(tmp_path: Path, root: Path
     (tmp_path / "reports").symlink_to(root / "reports")
     (tmp_path / "docs" / "verdicts.yaml").symlink_to(root / "docs" / "verdicts.yaml")
     out = tmp_path / "docs" / "results.md"
-    assert main(_arguments(root, tmp_path / "reports", out)) == 0
+    assert main(_arguments(tmp_path / "reports", out)) == 0
     published = (root / "docs" / "results.md").read_bytes()
     assert out.read_bytes() == published, "run `python -m zonkey results` and commit docs/results.md"
 
 
-def _arguments(root: Path, reports: Path, out: Path) -> list[str]:
-    return ["results", "--reports", str(reports), "--out", str(out), "--profiles", str(root / "profiles")]
+def _arguments(reports: Path, out: Path) -> list[str]:
+    return ["results", "--reports", str(reports), "--out", str(out)]

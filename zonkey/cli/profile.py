@@ -56,13 +56,6 @@ def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> 
     return _write(document, params)
 
 
-def resolved(name: str, profiles: Path) -> CommentedMap:
-    """All values of profile ``name``; raises :class:`ConfigError` where there is none."""
-    document = _load(profiles / "default.yaml")
-    merge(document, _load(profiles / f"{name}.yaml"))
-    return document
-
-
 def refresh(params: Path) -> list[str]:
     """Bring the ``pipeline`` section of ``params`` in line with the rest; returns what changed."""
     return _write(_load(params), params)

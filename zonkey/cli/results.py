@@ -15,29 +15,26 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         "results",
         parents=[common],
         help="write docs/results.md from the published metrics",
-        description="Write the results page from REPORTS/PROFILE/metrics and REPORTS/suites/PROFILE/metrics. Whether "
-        "a target is reached follows from them; verdicts.yaml beside the page says why, or with what change.",
+        description="Write the results page from metrics and params.yaml in REPORTS/PROFILE and REPORTS/suites/PROFILE."
+        " Whether a target is reached follows from them; verdicts.yaml beside the page says why, or with what change.",
     )
     one.add_argument("--reports", type=Path, default=Path("reports"), help="(%(default)s)")
     one.add_argument("--out", type=Path, default=Path("docs/results.md"), help="(%(default)s)")
     one.add_argument("--verdicts", type=Path, help="(verdicts.yaml beside the page)")
-    one.add_argument("--profiles", type=Path, default=Path("profiles"), help="budgets and seeds (%(default)s)")
     one.add_argument("--targets", action="store_true", help="print the targets and what was reached; write nothing")
     one.set_defaults(run=_results)
 
 
 def _results(options: argparse.Namespace) -> None:
     from zonkey import results
-    from zonkey.cli import profile
     from zonkey.files import write_beside
 
     if not options.reports.is_dir():
         raise ValueError(f"no folder {options.reports}; publish a run first (`make publish`), or name another folder")
     page = results.load_page()
     words = results.load_words(options.verdicts or options.out.with_name("verdicts.yaml"), page)
-    params = {name: profile.resolved(name, options.profiles) for name in profile.names(options.profiles)}
     link = Path(os.path.relpath(options.reports, options.out.parent)).as_posix()
-    corpora = results.measured(page, options.reports, params, link)
+    corpora = results.measured(page, options.reports, link)
     found = results.outcomes(page, corpora, words)
     if options.targets:
         sys.stdout.writelines(f"{line}\n" for line in results.target_lines(page, found))

@@ -5,7 +5,8 @@
 
 from zonkey.results.compare import Difference, DifferenceError, differences
 from zonkey.results.measured import read, rows, series
-from zonkey.results.page import Measured, measured, outcomes, render, target_lines
+from zonkey.results.page import outcomes, render, target_lines
+from zonkey.results.published import Measured, measured
 from zonkey.results.schema import Page, load_page, load_words
 from zonkey.results.tables import Filled, describe, fill
 from zonkey.results.verdicts import Outcome, Status, outcome

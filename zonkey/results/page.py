@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from zonkey.results.measured import Metrics, read
+from zonkey.results.caption import OLDER, caption
+from zonkey.results.published import SUITES, Measured
 from zonkey.results.schema import Page, Section, Table, Word
 from zonkey.results.tables import fill, markdown, reading
-from zonkey.results.verdicts import Outcome, Status, number, outcome
+from zonkey.results.verdicts import Outcome, Status, outcome
 
 INTRODUCTION = """# Results
 
 Made by `python -m zonkey results` from the published metrics; do not edit. The paper (A. Rozental, arXiv 2601.21768)
 shows examples and no numbers: every claim is therefore held to a target of this project. Whether it is reached is
 computed; what a change was, or why a target is missed, is written by hand in [verdicts.yaml](verdicts.yaml).
+
+Bytes that training read count every piece of text as often as a step shows it, without padding. What flows read is told
+apart: nothing but text from noise comes from them, and what writes such text has read both.
 """
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One corpus: its metrics, the parameters of its profile, and where its reports lie as seen from the page."""
-
-    metrics: Metrics
-    params: Mapping[str, Any]
-    reports: Path  # holds PROFILE and suites/PROFILE
-    link: str
-
-
-def measured(page: Page, reports: Path, params: Mapping[str, Mapping[str, Any]], link: str) -> dict[str, Measured]:
-    """Every corpus of the page, from ``reports``; ``params`` by profile; ``link`` leads from the page to ``reports``.
-
-    Raises:
-        ValueError: a file of metrics cannot be read.
-    """
-    return {
-        name: Measured(
-            read(*(reports / part / corpus.profile / "metrics" for part in ("", "suites"))),
-            params.get(corpus.profile, {}),
-            reports,
-            link,
-        )
-        for name, corpus in page.corpora.items()
-    }
 
 
 def outcomes(
@@ -61,7 +36,7 @@ def outcomes(
 
 def render(page: Page, corpora: Mapping[str, Measured], found: Mapping[tuple[str, str], Outcome]) -> str:
     """The whole page."""
-    lines = [INTRODUCTION, *_verdicts(page, found)]
+    lines = [INTRODUCTION, *_verdicts(page, found), *_older(page, corpora)]
     for section in page.sections:
         lines += ["", f"## {section.title}", "", f"> {section.claim} ({section.source})"]
         for table in section.tables:
@@ -95,6 +70,12 @@ def _verdicts(page: Page, found: Mapping[tuple[str, str], Outcome]) -> Iterator[
         yield f"| {target.claim} | {name} | {' | '.join(cells)} | {verdict} |"
 
 
+def _older(page: Page, corpora: Mapping[str, Measured]) -> Iterator[str]:
+    for name, one in corpora.items():
+        for part in one.older:
+            yield from ("", f"{page.corpora[name].title}, {'suites' if part == SUITES else 'pipeline'}: {OLDER}.")
+
+
 def _table(page: Page, table: Table, corpus: str, one: Measured) -> Iterator[str]:
     spec = page.corpora[corpus]
     filled = fill(table, one.metrics)
@@ -102,8 +83,12 @@ def _table(page: Page, table: Table, corpus: str, one: Measured) -> Iterator[str
     if not filled.rows:
         yield f"**{spec.title}.** Not measured ({command})."
         return
-    setting = ", ".join(part for part in (_data(one), _budget(one, table), _seeds(one, table)) if part)
-    yield f"**{spec.title}.** {setting}; {command}."
+    if one.of(table) is None:
+        made = f"{command} makes a new one"
+    else:
+        made = f"[parameters]({one.link}/{'suites/' if table.of_suites else ''}{spec.profile}/params.yaml), {command}"
+    said = "; ".join(filter(None, (caption(table, one), made)))
+    yield f"**{spec.title}.** {said[:1].upper() + said[1:]}."
     yield from ("", *markdown(table, filled))
     if sentence := reading(table, filled):
         yield from ("", sentence[:1].upper() + sentence[1:])
@@ -115,29 +100,6 @@ def _figures(one: Measured, profile: str, table: Table) -> Iterator[str]:
     for path in (f"{folder}/figures/{name}.svg" for name in table.figures for folder in (profile, f"suites/{profile}")):
         if (one.reports / path).is_file():
             yield f"[{Path(path).stem}]({one.link}/{path})"
-
-
-def _data(one: Measured) -> str:
-    size = one.metrics.get("prepare.bytes.train")
-    return f"{number(size)} bytes of training text" if size is not None else ""
-
-
-def _budget(one: Measured, table: Table) -> str:
-    """How much text was read in training, and in how many steps of the profile's stages."""
-    if table.budget:
-        size = one.metrics.get(table.budget)
-        return f"training read {number(size)} bytes" if size is not None else ""
-    if "train" not in one.params:
-        return ""
-    stages = [*one.params["train"]["levels"], one.params["train"]["finetune"]]
-    size = sum(stage["steps"] * stage["batch"] * stage["bytes"] for stage in stages)
-    return f"training read {number(size)} bytes in {' + '.join(str(stage['steps']) for stage in stages)} steps"
-
-
-def _seeds(one: Measured, table: Table) -> str:
-    if table.seeds:
-        return "seeds " + ", ".join(sorted({name.split(".")[0][4:] for name in one.metrics if name.startswith("seed")}))
-    return f"seed {one.params['seed']}" if "seed" in one.params else ""
 
 
 def _said(page: Page, section: Section, found: Mapping[tuple[str, str], Outcome]) -> Iterator[str]:

@@ -55,7 +55,13 @@ class Table(_Frozen):
     read: list[str] = []  # columns that the sentence below the table reads
     trend: bool = False  # it reads first and last row, not greatest and least
     figures: list[str] = []  # names of published figures
-    budget: str = ""  # metric that counts the bytes read in training, where it is not the profile's
+    budget: list[Literal["levels", "flows", "baselines", "judge"]] = ["levels"]  # whose reading is told
+    runs: str = ""  # files of metrics of runs that train whole models, such as seed*; told instead
+
+    @property
+    def of_suites(self) -> bool:
+        """Whether the suites measure it, not the pipeline."""
+        return "suites" in self.command
 
 
 class Section(_Frozen):
