@@ -8,6 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ruamel.yaml import YAML
+
+from zonkey.results import load_page
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
@@ -28,6 +31,16 @@ def cells(name: str, kind: str = "code") -> list[nbformat.NotebookNode]:
 def code(cell: nbformat.NotebookNode) -> ast.Module:
     lines = cell.source.splitlines()
     return ast.parse("\n".join(line for line in lines if not line.lstrip().startswith(("%", "!"))))
+
+
+def test_the_results_draw_every_ablation() -> None:
+    parameters = next(cell for cell in cells("79_results") if "parameters" in cell.metadata.get("tags", []))
+    drawn = next(ast.literal_eval(node.value) for node in code(parameters).body if node.targets[0].id == "ablations")
+    profile = YAML(typ="safe").load(ROOT / "profiles" / "default.yaml")
+    names = sorted(name for group in drawn.values() for name in group)
+    assert names == sorted(set(profile["ablations"]["variants"]) - {"reference"})
+    table = next(one for section in load_page().sections for one in section.tables if one.runs == "ablation_*")
+    assert set(table.figures) == {f"results/ablation_{name}" for name in drawn}
 
 
 def test_the_expected_notebooks_are_there() -> None:
