@@ -21,7 +21,7 @@ class DataConfig(Frozen):
     id_column: str
     documents: Positive | None  # how many to take; null takes all
     seed: Count  # of the built-in grammar, and of the split
-    min_bytes: Annotated[int, Field(ge=2)]  # shorter documents are skipped and counted
+    min_bytes: Annotated[Positive, Field(ge=2)]  # shorter documents are skipped and counted
     max_bytes: Positive  # longer documents are cut here and counted
     judge: Rate  # fraction of documents, by hash of the id: seen by the judge of generated text alone
     validation: Rate

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from zonkey.config.base import Count, Fraction, Frozen, Positive, Rate
 from zonkey.config.training import StageConfig
@@ -35,7 +35,7 @@ class LanguageConfig(Frozen):
     width: Positive
     heads: Positive
     layers: Positive
-    context: Annotated[int, Field(ge=2)]  # bytes of text that it sees at most, whatever it reads them as
+    context: Annotated[Positive, Field(ge=2)]  # bytes of text that it sees at most, whatever it reads them as
 
     @model_validator(mode="after")
     def _check(self) -> LanguageConfig:
@@ -49,7 +49,7 @@ class BaselinesConfig(Frozen):
 
     language: LanguageConfig
     stage: StageConfig
-    bpe_vocabulary: Annotated[int, Field(ge=257)]  # entries, the 256 bytes among them
+    bpe_vocabulary: Annotated[Positive, Field(ge=257)]  # entries, the 256 bytes among them
 
     @model_validator(mode="after")
     def _check(self) -> BaselinesConfig:
@@ -86,7 +86,7 @@ class VariantConfig(Frozen):
     """One model of the ablations: what differs from the reference."""
 
     title: str
-    changes: dict[str, Any]  # dotted names of parameters (lists by index) to values
+    changes: dict[str, JsonValue]  # dotted names of parameters (lists by index) to values
 
 
 class AblationsConfig(Frozen):

@@ -14,7 +14,7 @@ class LevelConfig(Frozen):
 
     width: Positive  # D
     heads: Positive
-    window: Annotated[int, Field(ge=4)]  # L
+    window: Annotated[Positive, Field(ge=4)]  # L
     vectors: Positive  # C
     compressor_layers: Positive
     denoiser_layers: Positive
@@ -33,7 +33,8 @@ class LevelConfig(Frozen):
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
     generative_rows: Fraction  # of the segments that also pass with noise in a training step (noisy, dirty)
-    capacity: Annotated[float, Field(gt=1)]  # segments kept per batch in training, over target_rate x positions
+    # segments kept per batch in training, over target_rate x positions
+    capacity: Annotated[float, Field(gt=1, allow_inf_nan=False)]
 
     @property
     def foresees(self) -> bool:
