@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from zonkey.config import ModelConfig, parse
 
 
@@ -21,8 +23,10 @@ def describe(folder: Path) -> dict[str, Any]:
         raise ValueError(f"no model in {folder}; make it with `make repro`, or name another folder")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}); make the model again") from None
+    if not isinstance(raw, dict):
+        raise ValueError(f"{path} holds no model configuration; make the model again")
     config = parse(ModelConfig, raw.get("config", raw), str(path))
     sizes: dict[str, int] = {}
     weights = sorted(folder.glob("*.safetensors"))
@@ -67,15 +71,9 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _sizes(file: Path) -> dict[str, int]:
-    """Elements of every tensor, from the header alone: 8 bytes of length, then JSON."""
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header = stream.read(length) if length < file.stat().st_size else b""
+    """Elements of every tensor, from the header alone."""
     try:
-        entries = {k: v for k, v in json.loads(header).items() if k != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-        if 8 + length + end != file.stat().st_size:
-            raise ValueError
-        return {name: math.prod(entry["shape"]) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        with safe_open(file, framework="numpy") as opened:
+            return {name: math.prod(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError):
         raise ValueError(f"{file} is cut short or no safetensors file; make the model again") from None
