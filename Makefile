@@ -4,6 +4,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 NAME ?= default
 ARGS ?=
+CASES ?= 10000
 PYTHON ?=
 
 export PATH := $(BIN):$(PATH)
@@ -11,7 +12,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test profile strip publish results lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test fuzz profile strip publish results lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +27,9 @@ suites: $(STAMP) ## run the heavier measurements of suites/dvc.yaml (ARGS=... fo
 
 test: $(STAMP) ## run the tests (ARGS=... for pytest)
 	python -m pytest $(ARGS)
+
+fuzz: $(STAMP) ## 10,000 drawn cases for every property in tests/fuzz, and how many ran (CASES=... for another number)
+	HYPOTHESIS_PROFILE=long FUZZ_CASES=$(CASES) python -m pytest tests/fuzz --timeout 0 $(ARGS)
 
 profile: $(STAMP) ## set params.yaml to a profile: make profile NAME=tiny
 	zonkey profile $(NAME)
