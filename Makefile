@@ -5,6 +5,7 @@ STAMP := $(VENV)/.installed
 NAME ?= default
 ARGS ?=
 CASES ?= 10000
+STEPS ?= 20000
 PYTHON ?=
 
 export PATH := $(BIN):$(PATH)
@@ -12,7 +13,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test fuzz profile strip publish results lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test fuzz finite profile strip publish results lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +31,9 @@ test: $(STAMP) ## run the tests (ARGS=... for pytest)
 
 fuzz: $(STAMP) ## 10,000 drawn cases for every property in tests/fuzz, and how many ran (CASES=... for another number)
 	HYPOTHESIS_PROFILE=long FUZZ_CASES=$(CASES) python -m pytest tests/fuzz --timeout 0 $(ARGS)
+
+finite: $(STAMP) ## 20,000 training steps with begins and existences at their limits (STEPS=... for another number)
+	FINITE_STEPS=$(STEPS) python -m pytest tests/model/test_finite.py --timeout 0 --log-cli-level=INFO $(ARGS)
 
 profile: $(STAMP) ## set params.yaml to a profile: make profile NAME=tiny
 	zonkey profile $(NAME)
