@@ -136,17 +136,14 @@ def numbers(value: Any) -> Iterator[torch.Tensor]:
             yield from numbers(inner)
 
 
-KEEPS = "zonkey/fit/loop.py looks at the last micro-batch alone, and not at the gradient"
-
-
 @pytest.mark.parametrize(
     ("part", "what"),
     [
         (1, "nan"),
         (1, "inf"),
-        pytest.param(0, "nan", marks=pytest.mark.xfail(strict=True, reason=KEEPS)),
-        pytest.param(0, "gradient", marks=pytest.mark.xfail(strict=True, reason=KEEPS)),
-        pytest.param(1, "gradient", marks=pytest.mark.xfail(strict=True, reason=KEEPS)),
+        (0, "nan"),
+        (0, "gradient"),
+        (1, "gradient"),
     ],
 )
 def test_a_run_that_is_spoilt_stops_at_its_last_good_state(tmp_path: Path, corpus: Path, part: int, what: str) -> None:
@@ -161,13 +158,11 @@ def test_a_run_that_is_spoilt_stops_at_its_last_good_state(tmp_path: Path, corpu
     assert weights_of(tmp_path / "spoilt" / "level0") == weights_of(tmp_path / "whole" / "level0")
 
 
-@pytest.mark.xfail(strict=True, reason="the loss is named first, which is not finite where any term is not")
 def test_a_run_that_is_spoilt_names_term_and_batch(tmp_path: Path, corpus: Path) -> None:
     says = stopped(tmp_path, corpus, 1, "nan")
     assert "level0/decisive is nan" in says and "batch 5" in says and "\n" not in says
 
 
-@pytest.mark.xfail(strict=True, reason="a term of weight 0 stops the run, though the message says that 0 is the fix")
 def test_a_term_of_weight_0_stops_nothing(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Poison(monkeypatch, 5, 0, "nan")
     run(varied(short(), {"losses.decisive": 0.0}), corpus, tmp_path)

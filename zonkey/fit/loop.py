@@ -5,6 +5,7 @@ Shapes: B documents, N bytes.
 
 import copy
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,8 +90,9 @@ class Trainer(Generic[M]):
                 out = self._forward(self.network, part, random, self.step)
                 (out.loss / parts).backward()
             row = measure(out, "train")
-        self._check_finite(row)
+            self._check_finite(row, "train/loss")
         row = {"step": self.step + 1, **row, "gradient": self.optimizer.step(self.step)}
+        self._check_finite(row, "gradient")
         with torch.no_grad():
             source: list[torch.Tensor] = [p for p in self.model.parameters() if p.requires_grad]
             target: list[torch.Tensor] = [p for p in self.average.parameters() if p.requires_grad]
@@ -121,15 +123,19 @@ class Trainer(Generic[M]):
         for text in samples:
             log.info("%s step %d sample %r", self.job.name, self.step, text)
 
-    def _check_finite(self, row: Row) -> None:
-        bad = [name for name, value in row.items() if value != value or abs(value) == float("inf")]
-        if bad:
-            term = bad[0].split("/")[-1]
-            fix = f", or set losses.{term} to 0" if term in LossConfig.model_fields else ""
-            raise TrainingError(
-                f"{self.job.name}: {bad[0]} is not finite at step {self.step}; the state of the last checkpoint is"
-                f" in {self.job.folder}; lower the learning rate{fix}"
-            )
+    def _check_finite(self, row: Row, watched: str) -> None:
+        """A term that is not finite is named before the sum that it spoils; a term of weight 0 spoils none."""
+        if math.isfinite(row[watched]):
+            return
+        terms = (name for name, value in row.items() if name != "train/loss" and not math.isfinite(value))
+        name = next(terms, watched)
+        term = name.split("/")[-1]
+        fix = f", or set losses.{term} to 0" if term in LossConfig.model_fields else ""
+        raise TrainingError(
+            f"{self.job.name}: {name.removeprefix('train/')} is {row[name]} in step {self.step} (batch {self.step} of"
+            f" seed {self.job.config.seed}); the state of the last checkpoint is in {self.job.folder}; lower the"
+            f" learning rate{fix}"
+        )
 
     def _save(self) -> None:
         self.optimizer.gather()

@@ -40,8 +40,13 @@ class Optimizer:
         self.warmup = max(round(shared.warmup * stage.steps), 1)
 
     def step(self, step: int) -> float:
-        """Clip, update at this step's learning rate, clear gradients; returns the gradient norm before clipping."""
+        """Clip, update at this step's learning rate, clear gradients; returns the gradient norm before clipping.
+
+        Nothing is updated where the norm is not finite.
+        """
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        if not norm.isfinite():
+            return float(norm)
         for part, peak in zip(self.parts, self.peaks, strict=True):
             for group in part.param_groups:
                 group["lr"] = learning_rate(step, self.steps, self.warmup, peak)
