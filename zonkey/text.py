@@ -45,11 +45,11 @@ def to_tokens(texts: list[str], limit: int) -> tuple[Int[Tensor, "B N"], Int[Ten
     """UTF-8 bytes of texts, zeros after the end, and lengths.
 
     Raises:
-        ValueError: no text, or a text shorter than 2 bytes or longer than ``limit`` bytes.
+        ValueError: no text, one shorter than 2 bytes or longer than ``limit`` bytes, or half a character in one.
     """
     if isinstance(texts, str) or not texts:
         raise ValueError("give a list of at least one text")
-    rows = [text.encode("utf-8") for text in texts]
+    rows = [_encoded(number, text) for number, text in enumerate(texts)]
     for number, row in enumerate(rows):
         if not 2 <= len(row) <= limit:
             raise ValueError(f"text {number} has {len(row)} bytes; this model takes 2 to {limit}")
@@ -58,3 +58,12 @@ def to_tokens(texts: list[str], limit: int) -> tuple[Int[Tensor, "B N"], Int[Ten
     for at, row in enumerate(rows):
         tokens[at, : len(row)] = torch.frombuffer(bytearray(row), dtype=torch.uint8).long()
     return tokens, lengths
+
+
+def _encoded(number: int, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"text {number} has half a character at {error.start} ({text[error.start]!r}); give text that was UTF-8"
+        ) from None
