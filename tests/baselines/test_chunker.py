@@ -10,7 +10,7 @@ import torch
 
 from tests.baselines.build import SHAPE, random
 from tests.baselines.test_fit import short
-from zonkey.baselines import ChunkingModel, calibrate, chunk_splitter, train_language
+from zonkey.baselines import ChunkingModel, calibrate, threshold_splitter, train_language
 
 TEXT = "The river runs to the sea, 바다로 간다, and the sea gives the rain back.".encode()
 
@@ -45,13 +45,13 @@ def test_chunks_begin_where_the_router_says() -> None:
         ids = torch.tensor([[model.begin, *text]])
         _, seen = model.chunker(model.decoder(model.embed(ids)), return_intermediates=True)
     found = [0, *(at for at in range(1, 12) if seen.boundary_mask[0, at + 1])]
-    assert list(chunk_splitter(model)(text)) == found
+    assert list(threshold_splitter(model.begins, 0.5)(text)) == found
 
 
 def test_cuts_keep_the_rate_they_are_set_to() -> None:
     model, text = chunking(), TEXT * 5
-    threshold = calibrate(model, [text], 4.0)
-    assert len(text) / len(chunk_splitter(model, threshold)(text)) == pytest.approx(4.0, rel=0.1)
+    threshold = calibrate(model.begins, [text], 4.0)
+    assert len(text) / len(threshold_splitter(model.begins, threshold)(text)) == pytest.approx(4.0, rel=0.1)
 
 
 def test_what_is_written_has_its_length() -> None:

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zonkey.baselines import ByteVocabulary, TokenVocabulary
+from zonkey.baselines import ByteVocabulary, FreeVocabulary, TokenVocabulary
 
 TEXT = "The sea, the sea! Das Meer: 바다, 12 fathoms deep.\n\n The sea...".encode()
 TRAINED = TokenVocabulary.train([TEXT] * 3, 280)
+FREE = FreeVocabulary.train([TEXT] * 3, 280)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
 def test_any_bytes_survive(text: bytes) -> None:
-    for vocabulary in (ByteVocabulary(), TRAINED, TokenVocabulary([])):
+    for vocabulary in (ByteVocabulary(), TRAINED, TokenVocabulary([]), FREE):
         ids = vocabulary.encode([text])[0]
         assert vocabulary.decode(ids.tolist()) == text
         assert vocabulary.sizes[ids].sum() == len(text)
@@ -33,6 +34,25 @@ def test_tokens_stay_within_words() -> None:
     vocabulary = TokenVocabulary.train([b"of the sea 12of the sea 12, of the sea 12 "] * 20, 2000)
     pieces = {vocabulary.pieces[one] for one in vocabulary.encode([b"of the sea 12of the sea 12, of"])[0]}
     assert pieces == {b"of", b" the", b" sea", b" 12", b",", b" of"}
+
+
+def test_free_tokens_by_hand() -> None:
+    """In three texts "ab ab", ab stands six times, then " ab" three times, and at last the whole text."""
+    vocabulary = FreeVocabulary.train([b"ab ab"] * 3, 9999)
+    assert vocabulary.merges == (("a", "b"), (" ", "ab"), ("ab", " ab"))
+    assert [vocabulary.pieces[one] for one in vocabulary.encode([b"ab abba ab"])[0]] == [b"ab ab", b"b", b"a", b" ab"]
+    first = vocabulary.first(2)
+    assert isinstance(first, FreeVocabulary) and first.merges == vocabulary.merges[:2]
+    with pytest.raises(ValueError, match="a vocabulary of 255 cannot hold the 256 bytes"):
+        FreeVocabulary.train([b"ab"], 255)
+
+
+def test_free_tokens_reach_beyond_words_and_grow_longer() -> None:
+    text = b"out of the sea. Out of the river. " * 20
+    inside, free = (kind.train([text], 300) for kind in (TokenVocabulary, FreeVocabulary))
+    assert not any(b" " in piece.strip() for piece in inside.pieces)
+    assert any(b" " in piece.strip() for piece in free.pieces)
+    assert len(free.encode([text])[0]) < len(inside.encode([text])[0])
 
 
 def test_fewer_merges_are_those_of_a_smaller_vocabulary() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zonkey.evaluate import distinct, index_text, jensen_shannon, longest_copy
+from zonkey.evaluate import distinct, index_text, jensen_shannon, longest_copy, nearest
 
 TRAINING = b"the cat sat on the mat"
 
@@ -52,6 +52,13 @@ def test_distinct_by_hand() -> None:
     assert distinct([b"aaa"], 2) == 1 / 2
     with pytest.raises(ValueError, match="at least 1 item"):
         distinct(texts, 0)
+
+
+def test_the_nearest_text_by_hand() -> None:
+    # abcd and abxd differ in one of four letters; "" is like nothing; éé and ée in one of two.
+    assert nearest(["abcd", "abxd", "", "éé", "ée"]) == [3 / 4, 3 / 4, 0.0, 1 / 2, 1 / 2]
+    assert nearest(["abcd", "ab", "abcd"]) == [1.0, 1 / 2, 1.0]
+    assert nearest(["abcd"]) == nearest([]) == []
 
 
 def test_jensen_shannon_by_hand() -> None:

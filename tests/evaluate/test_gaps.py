@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 import zonkey.evaluate.fillers
 from tests.evaluate.judges import Unigram
@@ -28,16 +27,16 @@ TEXT = "one two three four five six seven eight nine ten eleven twelve"
 TWO = Puzzle(Masked((b"a", b"bb", b""), (2, 1)), b"aabbba")
 
 
-class Counting:
-    """Continues with the length of what it was given, digit by digit; likes the digit ``liked``."""
+def counting(texts: list[bytes], count: int) -> list[bytes]:
+    """Continues with the length of what it was given, digit by digit."""
+    return [b"%d" % (len(text) % 10) * count for text in texts]
+
+
+class Liking:
+    """A judge to whom some bytes are free, and all others a bit."""
 
     def __init__(self, liked: bytes) -> None:
         self.liked = liked
-
-    def continue_text(
-        self, text: bytes, count: int, generator: torch.Generator | None = None, temperature: float = 1.0
-    ) -> bytes:
-        return b"%d" % (len(text) % 10) * count
 
     def bits(self, texts: list[bytes]) -> list[np.ndarray]:
         return [np.array([0.0 if byte in self.liked else 1.0 for byte in text]) for text in texts]
@@ -100,19 +99,38 @@ def test_what_is_known_stays(filled: list[bytes]) -> None:
 
 
 def test_fillers_by_hand() -> None:
-    masked = [TWO.masked]
-    assert left_filler(Counting(b""))(masked) == [b"a11bb5"]
-    assert right_filler(Counting(b""))(masked) == [b"a33bb0"]
-    assert constant_filler(ord("e"))(masked) == [b"aeebbe"]
-    assert oracle_filler([TWO])(masked) == [TWO.truth]
+    masked = [TWO.masked, Masked((b"abcd", b"", b"e"), (1, 2))]
+    assert left_filler(counting)(masked) == [b"a11bb5", b"abcd455e"]
+    assert right_filler(counting)(masked) == [b"a33bb0", b"abcd311e"]
+    assert constant_filler(ord("e"))(masked) == [b"aeebbe", b"abcdeeee"]
+    assert oracle_filler([TWO])(masked[:1]) == [TWO.truth]
+    assert left_filler(counting)([]) == right_filler(counting)([]) == []
+
+
+def test_gaps_of_one_size_are_filled_side_by_side() -> None:
+    asked = []
+
+    def write_on(texts: list[bytes], count: int) -> list[bytes]:
+        asked.append((texts, count))
+        return [b"?" * count for _ in texts]
+
+    masked = [Masked((b"a", b"b"), (2,)), Masked((b"c", b"d"), (1,)), Masked((b"ee", b"f"), (2,))]
+    assert left_filler(write_on)(masked) == [b"a??b", b"c?d", b"ee??f"]
+    assert asked == [([b"c"], 1), ([b"a", b"ee"], 2)]
+    with pytest.raises(ValueError, match=r"texts with \[1, 2\] gaps"):
+        left_filler(write_on)([masked[0], TWO.masked])
 
 
 def test_the_better_direction_is_what_both_models_find_likelier() -> None:
-    masked = [TWO.masked]
-    # "a11bb5" against "a33bb0": a model that likes 3 and 0 saves three bits, one that likes 1 saves two.
-    assert better_filler(Counting(b"30"), Counting(b"1"))(masked) == [b"a33bb0"]
-    assert better_filler(Counting(b"15"), Counting(b"3"))(masked) == [b"a11bb5"]
-    assert better_filler(Counting(b""), Counting(b""))(masked) == [b"a11bb5"], "the left one where they are alike"
+    masked = [TWO.masked, TWO.masked]
+    fillers = [left_filler(counting), right_filler(counting)]
+    # "a11bb5" against "a33bb0": judges that like 3 and 0, and 1, pay 10 and 9 bits; 1 and 5, and 3: 9 and 10.
+    assert better_filler(fillers, [Liking(b"30"), Liking(b"1")])(masked) == [b"a33bb0"] * 2
+    assert better_filler(fillers, [Liking(b"15"), Liking(b"3")])(masked) == [b"a11bb5"] * 2
+    assert better_filler(fillers, [Liking(b""), Liking(b"")])(masked) == [b"a11bb5"] * 2, "the first of equals"
+    # Texts are chosen one by one.
+    other = Masked((b"", b"bb", b"x"), (2, 1))  # "00bb4x" or "44bb1x"
+    assert better_filler(fillers, [Liking(b"14")])([TWO.masked, other]) == [b"a11bb5", b"44bb1x"]
 
 
 def test_all_fillers_fill_the_same() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 import zonkey.evaluate.infilling
-from zonkey.evaluate import Blank, InfillScore, blanks, fill, infill_score
+from zonkey.evaluate import Blank, InfillScore, blanks, commonest_byte, fill, infill_score
 
 
 def test_gaps_are_whole_characters_of_the_asked_length() -> None:
@@ -37,11 +40,19 @@ def test_marks_in_the_text_itself_are_left_out() -> None:
 
 def test_scores_by_hand() -> None:
     gaps = [Blank("a", "eel ", "b"), Blank("a", "tree", "b")]
-    # Right bytes: e, e, blank of the first (3 of 4) and none of the second; 'e' is 4 of the 8 gap bytes.
-    assert infill_score(gaps, ["eeX ", "XXXX"]) == InfillScore(4, 2, 3 / 8, 0.0, 4 / 8)
-    assert infill_score(gaps, ["eel ", "tr"]) == InfillScore(4, 2, 6 / 8, 0.5, 4 / 8)
+    # Right bytes: e, e, blank of the first (3 of 4) and none of the second; 'e' is 4 of the 8 gap bytes, 'l' one.
+    assert infill_score(gaps, ["eeX ", "XXXX"], ord("e")) == InfillScore(4, 2, 3 / 8, 0.0, 4 / 8)
+    assert infill_score(gaps, ["eel ", "tr"], ord("l")) == InfillScore(4, 2, 6 / 8, 0.5, 1 / 8)
+    assert infill_score(gaps, ["eel ", "tr"], ord("q")).baseline == 0.0
     with pytest.raises(ValueError, match="one for each"):
-        infill_score(gaps, ["eel "])
+        infill_score(gaps, ["eel "], ord("e"))
+
+
+def test_the_commonest_byte_is_that_of_the_training_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = SimpleNamespace(data=np.frombuffer(b"a tree, a tree, a bee; zzzzzzzzz", dtype=np.uint8))
+    assert commonest_byte(training) == ord("z")
+    monkeypatch.setattr(zonkey.evaluate.infilling, "READ_BYTES", 22)
+    assert commonest_byte(training) == ord("e")
 
 
 def test_fillings_are_what_stands_between_the_known_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from zonkey.evaluate import (
     match,
     segment_lengths,
     sentence_starts,
+    tally,
     word_starts,
 )
 from zonkey.text import LevelSegmentation, Segmentation
@@ -89,6 +90,23 @@ def test_report_of_the_level_above() -> None:
     assert report.sentences == Match(1.0, 1.0, 1.0)
     assert report.words == Match(1.0, 1 / 3, 0.5)
     assert "inside_character" not in report.begin_probability
+
+
+def test_report_within_one_byte_by_hand() -> None:
+    """Cuts at 1, 4, 8 and 11: words begin at 2, 5 and 9, a sentence at 9; three of four are a byte too early."""
+    early = LevelSegmentation((0, 1, 4, 8, 11), (0.0,) * 13, tuple(range(13)))
+    report = level_report([Segmentation(TEXT, (early,))], 0)
+    assert report.words == Match(0.0, 0.0, 0.0)
+    assert report.words_near == Match(3 / 4, 1.0, pytest.approx(6 / 7))
+    assert report.sentences == Match(0.0, 0.0, 0.0)
+    assert report.sentences_near == Match(1 / 4, 1.0, pytest.approx(0.4))
+    assert report.spaces == Match(3 / 4, 1.0, pytest.approx(6 / 7))
+
+
+def test_tallies_by_hand() -> None:
+    found = tally([{0, 2, 5, 7}, {0}], [{0, 2, 6}, {0, 4}], tolerance=1)
+    assert found.tolist() == [[3, 2, 2], [0, 1, 0]]
+    assert tally([], []).shape == (0, 3)
 
 
 def test_lengths_of_segments() -> None:

@@ -12,11 +12,12 @@ from zonkey.evaluate import (
     Boundaries,
     Match,
     found_boundaries,
+    off_rate,
     splitter_scores,
     true_boundaries,
     zonkey_splitters,
 )
-from zonkey.evaluate.splitting import random_cuts
+from zonkey.evaluate.splitting import agreement, random_cuts
 from zonkey.text import LevelSegmentation, Segmentation
 
 TEXTS = ["ab cd.", "Ab. Cd"]  # words at 0 and 3, 0 and 4; sentences at 0, 0 and 4
@@ -35,7 +36,50 @@ def test_scores_by_hand() -> None:
     assert two.words.exact == Match(1 / 4, 1 / 2, pytest.approx(1 / 3))
     assert two.words.near == Match(1 / 2, 1.0, pytest.approx(2 / 3))
     assert two.sentences.exact == Match(1 / 4, 1.0, pytest.approx(0.4))
-    assert two.words.lift == pytest.approx(two.words.exact.f1 / two.words.chance)
+
+
+def cuts(*starts: int) -> frozenset[int]:
+    return frozenset([0, *starts])
+
+
+def test_agreement_by_hand() -> None:
+    """Two texts, cut at 4 and 9 and at 3; boundaries at 4, at 3 and 8. Of the two draws the second hits more."""
+    random = [[cuts(2, 9), cuts(7)], [cuts(5, 4), cuts(6)]]
+    found = agreement([cuts(4, 9), cuts(3)], [cuts(4), cuts(3, 8)], random)
+    assert found.exact == found.near == Match(2 / 3, 2 / 3, pytest.approx(2 / 3))
+    # Draws: the 4 alone is hit, one of six cuts and of six boundaries; within a byte also 8, by 7.
+    assert (found.chance, found.near_chance) == (pytest.approx(1 / 6), pytest.approx(2 / 6))
+    assert (found.lift, found.near_lift) == (pytest.approx(4.0), pytest.approx(2.0))
+    # At best one of the two cuts of the first text and the one of the second are right: two of three, as they are.
+    assert found.ceiling == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "ceiling"),
+    [
+        ([cuts(1, 2, 3, 4), cuts()], 2 / 7),  # of four cuts one can be right, of the other text's boundaries none
+        ([cuts(1), cuts(1)], 2 * 2 / (2 + 3)),
+        ([cuts(1), cuts(1, 2)], 1.0),
+        ([cuts(), cuts()], 0.0),
+    ],
+)
+def test_the_ceiling_is_what_as_many_cuts_can_hit(ours: list[frozenset[int]], ceiling: float) -> None:
+    truth = [cuts(4), cuts(3, 8)]
+    assert agreement(ours, truth, [ours]).ceiling == pytest.approx(ceiling)
+
+
+def test_a_splitter_that_knows_stands_at_its_ceiling() -> None:
+    """All words and as many cuts again: precision a half, and no splitter of this rate does better."""
+    truth = frozenset(range(0, 100, 10))
+    found = agreement([truth | {at + 5 for at in truth}], [truth], [[truth]])
+    assert found.exact.recall == 1.0 and found.exact.f1 == found.ceiling == pytest.approx(2 * 9 / (19 + 9))
+
+
+def test_rates_that_differ_are_found() -> None:
+    rates = {"bpe": 3.22, "entropy": 4.30, "more": 4.56, "exact": 4.345, "less": 4.13}
+    assert off_rate(rates, 4.345, 0.05) == {"bpe": 3.22}
+    assert off_rate(rates, 4.345, 0.04) == {"bpe": 3.22, "more": 4.56, "less": 4.13}
+    assert off_rate(rates, 4.345, 1.0) == {}
 
 
 def test_cutting_everywhere_is_chance() -> None:

@@ -10,8 +10,23 @@ import pytest
 
 import zonkey.evaluate.writing
 from tests.evaluate.judges import Unigram
-from zonkey.evaluate import Yardstick, bits_per_byte, index_text, pieces, shuffled, writing_score, yardstick
+from tests.model.build import config
+from zonkey import Zonkey, generate
+from zonkey.evaluate import (
+    Yardstick,
+    bits_per_byte,
+    heldout,
+    index_text,
+    inner_words,
+    network_passes,
+    pieces,
+    random_letters,
+    shuffled,
+    writing_score,
+    yardstick,
+)
 from zonkey.evaluate.writing import mauve_score
+from zonkey.variants import varied
 
 DOCUMENT = "aa ab. ba aab"
 
@@ -41,8 +56,9 @@ def test_scores_by_hand(training: Corpus, monkeypatch: pytest.MonkeyPatch) -> No
     reference = ("aa ab", "ba aab")
     index = index_text(training.data)
     against = Yardstick(Unigram(), known, training, index, halves, reference, str.islower)
-    score = writing_score(["aa aa", "ba. xa"], against, "by hand", calls=3)
-    assert (score.source, score.calls, score.texts, score.word_share) == ("by hand", 3, 2, 3 / 4)
+    score = writing_score(["aa aa", "ba. xa"], against, "by hand", steps=3, passes=5)
+    assert (score.source, score.steps, score.passes, score.texts) == ("by hand", 3, 5, 2)
+    assert (score.word_share, score.type_share) == (3 / 4, 2 / 3)  # aa aa ba, not xa
     assert score.bits == (4 * 1 + 3 + 2 + 1 + 8 + 3 + 8 + 1) / 11
     # Words aa aa, ba xa: three of four differ, and both pairs; no text has three words or eight bytes.
     assert (score.distinct1, score.distinct2, score.distinct3, score.distinct8_bytes) == (3 / 4, 1.0, None, None)
@@ -50,9 +66,9 @@ def test_scores_by_hand(training: Corpus, monkeypatch: pytest.MonkeyPatch) -> No
     # "aa a" stands in the training text, "aa aa" does not; of the other no more than "ba": 4 of 5 bytes, 2 of 6.
     assert (score.copy_mean, score.copy_max, score.copy_share) == (3.0, 4, pytest.approx((4 / 5 + 2 / 6) / 2))
     assert score.segment_distance == 0.0  # 2, 3, 3, 3 in both
-    # Words of 2, 2, 2, 2 letters against 2, 2, 2, 3; sentences of 2, 1, 1 words against 2, 2.
+    # Words of 2, 2, 2, 2 letters against 2, 2, 2, 3; no sentence has three words.
     assert score.word_distance == pytest.approx(distance((1, 0), (3 / 4, 1 / 4)))
-    assert score.sentence_distance == pytest.approx(distance((1 / 3, 2 / 3), (1, 0)))
+    assert score.sentence_distance is None and score.sentences == 0
     assert score.mauve is None
 
 
@@ -71,6 +87,30 @@ def test_the_reference_scores_as_itself(training: Corpus) -> None:
     score = writing_score(against.reference, against, "reference")
     assert (score.segment_distance, score.word_distance, score.sentence_distance) == (0.0, 0.0, 0.0)
     assert score.sentence_share is None
+
+
+def test_lengths_of_sentences_by_hand(training: Corpus) -> None:
+    """Of 3, 4 and 3 words against 3 and 5; what is shorter does not count."""
+    against = yardstick(Unigram(), training, ["a b c. d e f g h"], [16], lambda text: [0])
+    score = writing_score(["a b c. a b c d. ab.", "a b. c d e"], against, "lengths")
+    assert score.sentence_distance == pytest.approx(distance((2 / 3, 1 / 3, 0), (1 / 2, 0, 1 / 2)))
+
+
+def test_words_that_are_rare_may_not_count(training: Corpus) -> None:
+    known = [yardstick(Unigram(), training, ["aa"], [2], lambda text: [0], least_count=n).known for n in (1, 2)]
+    assert known == [{"aa", "ab", "ba", "aab"}, frozenset()]
+
+
+@pytest.mark.parametrize("objective", ["flow", "ddmm"])
+@pytest.mark.parametrize(("steps", "below"), [(1, 0.9), (2, 0.5), (5, 0.9), (10, 0.0), (10, 0.45), (4, 1.0)])
+def test_passes_are_those_that_sampling_takes(objective: str, steps: int, below: float) -> None:
+    """Counted in the networks themselves; one more of the denoiser reads the result."""
+    built = Zonkey(varied(config(2, objective), {"model.sampler.recompress_below": below}).model).eval()
+    passed: list[object] = []
+    for part in filter(None, (built.levels[1].flow, built.levels[1].denoiser, built.levels[1].compressor)):
+        part.register_forward_hook(lambda part, *_: passed.append(part))
+    generate(built, 2, steps=steps, seed=0)
+    assert len(passed) - 1 == network_passes(built, steps)
 
 
 def test_distinct_beside_the_reference(training: Corpus) -> None:
@@ -107,6 +147,46 @@ def test_pieces_hold_whole_words_of_the_wanted_length() -> None:
     assert pieces(["한국어 문장"], [7], 0)[0] in {"한국어", " 문장"}, "bytes count, and no letter is cut"
     with pytest.raises(ValueError, match="at least one text"):
         pieces([""], [3], 0)
+
+
+def test_no_text_is_cut_twice_while_others_fit() -> None:
+    texts = [f"{letter * 4} {letter * 4} {letter * 4}" for letter in "abcdef"]
+    for seed in range(20):
+        found = pieces(texts, [9] * 6, seed)
+        assert {piece.strip()[0] for piece in found} == set("abcdef")
+        assert len({piece.strip()[0] for piece in pieces(texts, [9] * 9, seed)}) == 6, "then they are taken again"
+    assert pieces([*texts, "a much longer text"], [15, 15], 0)[0].strip()[0] in "aml", "none but the long one fits"
+
+
+def test_words_that_may_be_cut_are_left_out() -> None:
+    assert inner_words("rds that are whole, and tw") == " that are whole, and"
+    assert inner_words("ne\ntwo  thre") == "\ntwo"
+    assert inner_words("one two") == inner_words("one") == inner_words("") == ""
+
+
+def test_random_letters_are_as_many() -> None:
+    (found,) = random_letters(["The cat, in 1,200 m."], seed=0)
+    assert [len(word) for word in found.split()] == [3, 4, 2, 5, 2]
+    assert [c for c in found if not c.isalpha()] == [" ", ",", " ", " ", ",", " ", "."]
+    assert found.islower() and found != random_letters(["The cat, in 1,200 m."], seed=1)[0]
+    (many,) = random_letters(["x" * 2600], seed=0)
+    assert all(60 < many.count(letter) < 145 for letter in "abcdefghijklmnopqrstuvwxyz")
+
+
+def test_documents_that_choices_were_made_on_are_left_out() -> None:
+    class Split(list):
+        split = "test"
+        text = list.__getitem__
+
+    corpus = Split(["one", "two", "three", "four"])
+    assert heldout(corpus) == ["one", "two", "three", "four"]
+    assert heldout(corpus, 1, 2) == ["two", "three"] and heldout(corpus, 2) == heldout(corpus, 2, 9) == [
+        "three",
+        "four",
+    ]
+    for skip, count in ((4, None), (9, 3), (0, 0)):
+        with pytest.raises(ValueError, match=rf"the test split has 4 documents, and {skip} are skipped"):
+            heldout(corpus, skip, count)
 
 
 def test_shuffled_words_keep_their_places() -> None:

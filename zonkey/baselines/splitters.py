@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zonkey.baselines.chunker import ChunkingModel
-from zonkey.baselines.language import LanguageModel
 from zonkey.baselines.vocabulary import TokenVocabulary
+from zonkey.data import Corpus
 
 log = logging.getLogger(__name__)
 
 Splitter = Callable[[bytes], Sequence[int]]
+Signal = Callable[[Sequence[bytes]], list[np.ndarray]]  # a number for every byte of every text, (bytes,) each
 SPACE = re.compile(rb"\s+")
 NEAR = 0.05  # a rate further from the wanted one is worth a warning
 
@@ -52,26 +52,32 @@ def white_space() -> Splitter:
     return lambda text: sorted({0, *(found.start() for found in SPACE.finditer(text))}) if text else []
 
 
-def entropy_splitter(model: LanguageModel, threshold: float, monotone: bool = False) -> Splitter:
-    """Where the model is unsure of the byte that follows (entropy patching of byte-latent transformers).
+def remembered(signal: Signal) -> Signal:
+    """The same, but each text is read once: a threshold is set for every level, and then cut by."""
+    known: dict[bytes, np.ndarray] = {}
+
+    def look(texts: Sequence[bytes]) -> list[np.ndarray]:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, signal(new) if new else (), strict=True))
+        return [known[text] for text in texts]
+
+    return look
+
+
+def threshold_splitter(signal: Signal, threshold: float, monotone: bool = False) -> Splitter:
+    """Where a signal is above ``threshold``.
 
     Args:
-        model: reads bytes.
-        threshold: bits; see :func:`calibrate`.
-        monotone: where the entropy *rises* by more than this over the byte before's, instead of where it is above.
+        signal: entropies of what a model expects (patching of byte-latent transformers), in bits, or probabilities
+            that a chunk begins, of a model that was trained with a threshold of a half.
+        threshold: see :func:`calibrate`.
+        monotone: where the signal *rises* by more than this over the byte before's, instead of where it is above.
     """
-    return lambda text: _offsets(_rise(model.entropies([text])[0], monotone) > threshold)
+    return lambda text: _offsets(_rise(signal([text])[0], monotone) > threshold)
 
 
-def chunk_splitter(model: ChunkingModel, threshold: float = 0.5) -> Splitter:
-    """Where a model that learned to cut by predicting begins its chunks; it was trained with a threshold of a half."""
-    return lambda text: _offsets(model.begins([text])[0] > threshold)
-
-
-def calibrate(model: LanguageModel, texts: Sequence[bytes], bytes_per_segment: float, monotone: bool = False) -> float:
-    """The threshold of :func:`entropy_splitter` that gives ``texts`` the wanted rate, as nearly as it can.
-
-    Of a :class:`ChunkingModel`, the threshold of :func:`chunk_splitter`.
+def calibrate(signal: Signal, texts: Sequence[bytes], bytes_per_segment: float, monotone: bool = False) -> float:
+    """The threshold of :func:`threshold_splitter` that gives ``texts`` the wanted rate, as nearly as it can.
 
     Raises:
         ValueError: fewer than one byte per segment are wanted, or there is no text.
@@ -79,8 +85,7 @@ def calibrate(model: LanguageModel, texts: Sequence[bytes], bytes_per_segment: f
     _check(bytes_per_segment)
     if not any(texts):
         raise ValueError("there is no text to set the threshold by; give at least one")
-    rows = model.begins(texts) if isinstance(model, ChunkingModel) else model.entropies(texts)
-    found = np.concatenate([_rise(one, monotone)[1:] for one in rows])  # offset 0 begins anyhow
+    found = np.concatenate([_rise(one, monotone)[1:] for one in signal(texts)])  # offset 0 begins anyhow
     size, begun = sum(map(len, texts)), sum(map(bool, texts))
     cuts = min(max(round(size / bytes_per_segment) - begun, 0), len(found))
     ordered = np.sort(found)[::-1]
@@ -89,6 +94,12 @@ def calibrate(model: LanguageModel, texts: Sequence[bytes], bytes_per_segment: f
     if np.isfinite([above, below]).all():
         return float((above + below) / 2)
     return float(ordered[0] if cuts == 0 else ordered[-1] - 1) if len(found) else 0.0
+
+
+def first_documents(corpus: Corpus, limit: int) -> list[bytes]:
+    """What a tokenizer learns from: the first documents, of at most ``limit`` bytes together, but at least one."""
+    count = int((corpus.offsets[1:] <= limit).sum())
+    return [corpus[index] for index in range(max(count, 1))]
 
 
 def bpe_splitter(vocabulary: TokenVocabulary) -> Splitter:
@@ -104,7 +115,8 @@ def bpe_splitter(vocabulary: TokenVocabulary) -> Splitter:
 def bpe_of_rate(vocabulary: TokenVocabulary, texts: Sequence[bytes], bytes_per_segment: float) -> TokenVocabulary:
     """The first merges of ``vocabulary``, as many as bring its tokens of ``texts`` to the wanted mean length.
 
-    Tokens end with words: a rate that all merges together do not reach is approached, and logged as a warning.
+    A rate that all merges together do not reach is approached, and logged as a warning: tokens that end with words
+    have no more bytes than these, and no token holds what occurs once.
     """
     _check(bytes_per_segment)
     size = sum(map(len, texts))
@@ -127,8 +139,8 @@ def _rate(vocabulary: TokenVocabulary, texts: Sequence[bytes], size: int) -> flo
     return size / max(sum(map(len, vocabulary.encode(texts))), 1)
 
 
-def _rise(entropy: np.ndarray, monotone: bool) -> np.ndarray:
-    return np.diff(entropy, prepend=0.0) if monotone else entropy
+def _rise(signal: np.ndarray, monotone: bool) -> np.ndarray:
+    return np.diff(signal, prepend=0.0) if monotone else signal
 
 
 def _offsets(begins: np.ndarray) -> list[int]:

@@ -26,6 +26,7 @@ class EvaluateConfig(Frozen):
     documents: Positive
     noise_levels: Annotated[tuple[Fraction, ...], Field(min_length=1, strict=False)]
     generated: Positive
+    least_count: Positive  # times that a word has to stand in the training text to count as one that exists
     seed: Count
 
 
@@ -64,13 +65,19 @@ class BaselinesConfig(Frozen):
 class SuitesConfig(Frozen):
     """How much the suites measure (notebooks 71 to 75, ``suites/dvc.yaml``)."""
 
-    documents: Positive  # held-out texts
+    skip: Count  # held-out texts at the beginning that are left out: choices were made on them
+    documents: Positive  # held-out texts, after these
+    segmented: Positive  # held-out texts for segmentation, which is cheap
+    bpe_vocabulary: Annotated[int, Field(ge=257)]  # most entries of the tokenizers that only split
+    bpe_bytes: Positive  # of training text that these learn from, at most
+    rate_within: Fraction  # share of the rate that splitters set to it may miss it by
     generated: Positive  # texts of every source
-    calls: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the denoiser, for each text
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of the autoregressive baseline's second row
+    steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the sampler, for each text
     gap_lengths: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # bytes
     gaps: Positive  # texts with gaps, for every length and place
     context: Positive  # known bytes beside a gap
-    infill_steps: Positive  # denoiser calls for a text with gaps
+    infill_steps: Positive  # of the sampler, for a text with gaps
     perturbations: Annotated[tuple[Rate, ...], Field(min_length=1, strict=False)]  # share of the characters hit
     seed: Count
 

@@ -95,7 +95,7 @@ class ModelConfig(Frozen):
 
     @property
     def steps(self) -> int:
-        """Denoiser calls when sampling, unless asked otherwise."""
+        """Steps of the sampler, unless asked otherwise."""
         return self.sampler.steps if self.objective == "flow" else self.ddmm.steps
 
     @property

@@ -1,6 +1,6 @@
 """Metrics of a trained model on held-out text: pure functions, frozen results, nothing a loss ever sees."""
 
-from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_shannon, longest_copy
+from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_shannon, longest_copy, nearest
 from zonkey.evaluate.domain import DomainScore, language_domain, zonkey_domain
 from zonkey.evaluate.fidelity import (
     Fidelity,
@@ -13,7 +13,6 @@ from zonkey.evaluate.fidelity import (
 )
 from zonkey.evaluate.fillers import (
     Continuer,
-    Directed,
     better_filler,
     constant_filler,
     left_filler,
@@ -27,14 +26,17 @@ from zonkey.evaluate.generation import (
     WholeSentences,
     corpus_words,
     generation_score,
+    inner_sentences,
+    returned_sentences,
     sentences,
     whole_sentences,
     words,
 )
-from zonkey.evaluate.infilling import Blank, InfillScore, blanks, fill, infill_score
+from zonkey.evaluate.infilling import Blank, InfillScore, blanks, commonest_byte, fill, infill_score
+from zonkey.evaluate.interval import f1_interval
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.records import flat, rounded
-from zonkey.evaluate.references import pieces, shuffled
+from zonkey.evaluate.references import heldout, inner_words, pieces, random_letters, shuffled
 from zonkey.evaluate.robustness import (
     DAMAGES,
     Damaged,
@@ -55,6 +57,7 @@ from zonkey.evaluate.segmentation import (
     match,
     segment_lengths,
     sentence_starts,
+    tally,
     word_starts,
 )
 from zonkey.evaluate.splitting import (
@@ -62,6 +65,7 @@ from zonkey.evaluate.splitting import (
     Boundaries,
     SplitterScore,
     found_boundaries,
+    off_rate,
     splitter_scores,
     true_boundaries,
     zonkey_splitters,
@@ -69,7 +73,7 @@ from zonkey.evaluate.splitting import (
 from zonkey.evaluate.text import TextScore, compare, similarity
 from zonkey.evaluate.watching import ExistenceProfile, denoising, existence_profile
 from zonkey.evaluate.whole import measure
-from zonkey.evaluate.writing import WritingScore, Yardstick, mauve_score, writing_score, yardstick
+from zonkey.evaluate.writing import WritingScore, Yardstick, mauve_score, network_passes, writing_score, yardstick
 
 __all__ = [
     "DAMAGES",
@@ -80,7 +84,6 @@ __all__ = [
     "Boundaries",
     "Continuer",
     "Damaged",
-    "Directed",
     "DomainScore",
     "ExistenceProfile",
     "Fidelity",
@@ -110,6 +113,7 @@ __all__ = [
     "blanks",
     "boundary_shift",
     "boundary_shifts",
+    "commonest_byte",
     "compare",
     "constant_filler",
     "corpus_words",
@@ -117,6 +121,7 @@ __all__ = [
     "denoising",
     "distinct",
     "existence_profile",
+    "f1_interval",
     "fidelity_score",
     "fill",
     "filling_score",
@@ -125,8 +130,11 @@ __all__ = [
     "floats_per_byte",
     "found_boundaries",
     "generation_score",
+    "heldout",
     "index_text",
     "infill_score",
+    "inner_sentences",
+    "inner_words",
     "jensen_shannon",
     "kinds_of",
     "language_domain",
@@ -137,12 +145,17 @@ __all__ = [
     "match",
     "mauve_score",
     "measure",
+    "nearest",
+    "network_passes",
     "noise_curve",
+    "off_rate",
     "oracle_filler",
     "pieces",
     "puzzles",
+    "random_letters",
     "reconstruction",
     "recovery",
+    "returned_sentences",
     "right_filler",
     "rounded",
     "script",
@@ -153,6 +166,7 @@ __all__ = [
     "shuffled",
     "similarity",
     "splitter_scores",
+    "tally",
     "true_boundaries",
     "whole_sentences",
     "word_starts",

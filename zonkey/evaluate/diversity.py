@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydivsufsort import divsufsort
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 from scipy.spatial.distance import jensenshannon
 
 
@@ -56,6 +58,18 @@ def distinct(texts: Iterable[Sequence[Hashable]], n: int) -> float | None:
         raise ValueError(f"n is {n}; an n-gram has at least 1 item")
     counts = Counter(tuple(text[at : at + n]) for text in texts for at in range(len(text) - n + 1))
     return len(counts) / counts.total() if counts else None
+
+
+def nearest(texts: Sequence[str]) -> list[float]:
+    """Of every text, how similar it is to the one of the others that is most like it; nothing of fewer than two.
+
+    Similarity is 1 minus the edit distance over the length of the longer, in characters: 1 is the same text.
+    """
+    if len(texts) < 2:
+        return []
+    alike = cdist(texts, texts, scorer=Levenshtein.normalized_similarity, dtype=np.float64)
+    np.fill_diagonal(alike, -1.0)
+    return alike.max(axis=1).tolist()
 
 
 def jensen_shannon(one: Iterable[int], other: Iterable[int]) -> float | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from zonkey.data import Corpus
+from zonkey.evaluate.generation import READ_BYTES
 from zonkey.generate import infill
 from zonkey.model import Zonkey
 
@@ -33,7 +36,7 @@ class InfillScore:
     gaps: int
     bytes: float  # share of gap bytes right, place by place
     exact: float  # share of gaps right to the last byte
-    baseline: float  # the share that one byte everywhere gets, the commonest of all gaps
+    baseline: float  # the share that one byte everywhere gets, the commonest of the training text
 
 
 def blanks(texts: Sequence[str], length: int, count: int, seed: int, context: int = 64) -> list[Blank]:
@@ -71,8 +74,13 @@ def fill(model: Zonkey, gaps: Sequence[Blank], steps: int | None = None, seed: i
     return filled
 
 
-def infill_score(gaps: Sequence[Blank], filled: Sequence[str]) -> InfillScore:
-    """Score gaps of one length.
+def commonest_byte(training: Corpus) -> int:
+    """What a filler that knows nothing but the training text puts everywhere."""
+    return int(np.bincount(training.data[:READ_BYTES]).argmax())
+
+
+def infill_score(gaps: Sequence[Blank], filled: Sequence[str], commonest: int) -> InfillScore:
+    """Score gaps of one length, beside the byte ``commonest`` everywhere.
 
     Raises:
         ValueError: there is no gap, or not one filling for each.
@@ -83,6 +91,6 @@ def infill_score(gaps: Sequence[Blank], filled: Sequence[str]) -> InfillScore:
     texts = [text.encode() for text in filled]
     right = sum(a == b for one, other in zip(truths, texts, strict=True) for a, b in zip(one, other, strict=False))
     total = sum(map(len, truths))
-    commonest = Counter(b"".join(truths)).most_common(1)[0][1]
+    same = b"".join(truths).count(commonest)
     exact = sum(gap.truth == text for gap, text in zip(gaps, filled, strict=True)) / len(gaps)
-    return InfillScore(len(truths[0]), len(gaps), right / total, exact, commonest / total)
+    return InfillScore(len(truths[0]), len(gaps), right / total, exact, same / total)

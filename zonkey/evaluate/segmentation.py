@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from zonkey.text import Segmentation
 
 WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
@@ -100,13 +102,19 @@ def match(found: Iterable[Set[int]], true: Iterable[Set[int]], tolerance: int = 
     A cut is paired with one boundary and a boundary with one cut, as many pairs as can be. With a tolerance of one
     byte, a segment that begins at the space before a word counts as beginning at the word.
     """
-    cuts = bounds = hits = 0
-    for one, other in zip(found, true, strict=True):
-        ours, theirs = sorted(one - {0}), sorted(other - {0})
-        cuts, bounds, hits = cuts + len(ours), bounds + len(theirs), hits + _pairs(ours, theirs, tolerance)
+    cuts, bounds, hits = tally(found, true, tolerance).sum(axis=0).tolist()
     precision, recall = hits / max(cuts, 1), hits / max(bounds, 1)
     both = precision + recall
     return Match(precision, recall, 2 * precision * recall / both if both else 0.0)
+
+
+def tally(found: Iterable[Set[int]], true: Iterable[Set[int]], tolerance: int = 0) -> np.ndarray:
+    """Cuts, boundaries and pairs of each text, as :func:`match` counts them: (texts, 3) int64."""
+    rows = []
+    for one, other in zip(found, true, strict=True):
+        ours, theirs = sorted(one - {0}), sorted(other - {0})
+        rows.append((len(ours), len(theirs), _pairs(ours, theirs, tolerance)))
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def segment_lengths(segmentations: Iterable[Segmentation], level: int) -> dict[int, int]:

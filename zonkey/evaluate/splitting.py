@@ -10,8 +10,9 @@ import numpy as np
 
 from zonkey.config import DataConfig
 from zonkey.data import encyclopedia
+from zonkey.evaluate.interval import f1_interval
 from zonkey.evaluate.judge import Splitter
-from zonkey.evaluate.segmentation import Match, match, sentence_starts, word_starts
+from zonkey.evaluate.segmentation import Match, match, sentence_starts, tally, word_starts
 from zonkey.model import Zonkey
 
 DRAWS = 5  # random splits that chance is the score of
@@ -33,10 +34,15 @@ class Agreement:
 
     exact: Match
     near: Match  # within one byte
+    low: float | None  # exact F1, lower end of 95% over texts; None of a single text
+    high: float | None
+    near_low: float | None
+    near_high: float | None
     chance: float  # exact F1 of random cuts, as many in each text
     near_chance: float
     lift: float  # exact F1 over chance
     near_lift: float
+    ceiling: float  # F1 of the best cuts, as many in each text
 
 
 @dataclass(frozen=True)
@@ -112,25 +118,59 @@ def splitter_scores(
     for name, splitter in splitters.items():
         cuts = cuts_of(splitter, texts)
         random = random_cuts([len(text) for text in texts], [len(one) for one in cuts], seed)
-        words, sentences = (agreement(cuts, one, random) for one in (truth.words, truth.sentences))
+        words, sentences = (agreement(cuts, one, random, seed) for one in (truth.words, truth.sentences))
         scores[name] = SplitterScore(sum(map(len, texts)) / sum(map(len, cuts)), words, sentences)
     return scores
 
 
+def off_rate(rates: Mapping[str, float], wanted: float, within: float) -> dict[str, float]:
+    """Those of ``rates`` (bytes per segment, by splitter) that are more than the share ``within`` off the wanted one.
+
+    Who cuts more often hits more: these cannot be compared with what cuts at that rate.
+    """
+    return {name: rate for name, rate in rates.items() if abs(rate / wanted - 1) > within}
+
+
 def agreement(
-    cuts: Sequence[frozenset[int]], truth: Sequence[frozenset[int]], random: Sequence[Sequence[frozenset[int]]]
+    cuts: Sequence[frozenset[int]],
+    truth: Sequence[frozenset[int]],
+    random: Sequence[Sequence[frozenset[int]]],
+    seed: int = 0,
 ) -> Agreement:
-    """Cuts of texts against boundaries; ``random`` holds a random split of all texts for every draw."""
+    """Cuts of texts against boundaries; ``random`` holds a random split of all texts for every draw.
+
+    Intervals are :func:`zonkey.evaluate.interval.f1_interval`'s, drawn from ``seed``.
+    """
     exact, near = match(cuts, truth), match(cuts, truth, tolerance=1)
     pooled = [one for draw in random for one in draw]
     chance, close = (match(pooled, [*truth] * len(random), tolerance).f1 for tolerance in (0, 1))
-    return Agreement(exact, near, chance, close, _ratio(exact.f1, chance), _ratio(near.f1, close))
+    low, high, near_low, near_high = (
+        bound for tolerance in (0, 1) for bound in f1_interval(tally(cuts, truth, tolerance), seed) or (None, None)
+    )
+    return Agreement(
+        exact=exact,
+        near=near,
+        low=low,
+        high=high,
+        near_low=near_low,
+        near_high=near_high,
+        chance=chance,
+        near_chance=close,
+        lift=_ratio(exact.f1, chance),
+        near_lift=_ratio(near.f1, close),
+        ceiling=_ceiling(cuts, truth),
+    )
 
 
 def random_cuts(sizes: Sequence[int], counts: Sequence[int], seed: int) -> list[list[frozenset[int]]]:
     """Random splits of texts of ``sizes`` bytes into ``counts`` segments, :data:`DRAWS` times over."""
     draw = np.random.default_rng(seed)
     return [[_random(draw, *text) for text in zip(sizes, counts, strict=True)] for _ in range(DRAWS)]
+
+
+def _ceiling(cuts: Sequence[frozenset[int]], truth: Sequence[frozenset[int]]) -> float:
+    ours, theirs, _ = tally(cuts, truth).T
+    return float(2 * np.minimum(ours, theirs).sum() / max(ours.sum() + theirs.sum(), 1))
 
 
 def _random(draw: np.random.Generator, size: int, count: int) -> frozenset[int]:

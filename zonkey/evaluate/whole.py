@@ -34,7 +34,7 @@ def measure(model: Zonkey, corpus: Path, plan: EvaluateConfig) -> dict[str, Any]
     test, training = Corpus(corpus, "test"), Corpus(corpus, "train")
     texts = [test.text(index) for index in range(min(plan.documents, len(test)))]
     segmented = [model.segment(text) for text in texts]
-    known = corpus_words(training)
+    known = corpus_words(training, least=plan.least_count)
     accepts = encyclopedia.recogniser(training.summary.source)
     levels = range(len(model.levels))
     written = [generate(model, plan.generated, level=level, seed=plan.seed) for level in levels]

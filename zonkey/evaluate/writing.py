@@ -14,6 +14,7 @@ from zonkey.evaluate.diversity import TextIndex, distinct, index_text, jensen_sh
 from zonkey.evaluate.generation import READ_BYTES, GenerationScore, corpus_words, generation_score, sentences, words
 from zonkey.evaluate.judge import Judge, Splitter, bits_per_byte
 from zonkey.evaluate.references import pieces
+from zonkey.model import Zonkey
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Yardstick:
     """What generated texts are measured with."""
 
     judge: Judge
-    known: Collection[str]  # words of the training text
+    known: Collection[str]  # words of the training text that count as existing
     training: Corpus
     index: TextIndex  # of the training text
     splitter: Splitter  # whose segments are measured
@@ -34,7 +35,8 @@ class WritingScore(GenerationScore):
     """Texts of one source; None where there is nothing to measure."""
 
     source: str
-    calls: int | None  # of the denoiser, for each text; None where there is no denoiser
+    steps: int | None  # of the sampler; None where there is none
+    passes: int | None  # of a network in these steps, see :func:`network_passes`
     bits: float | None  # the judge's, per byte
     distinct1: float | None  # different words over all words
     distinct2: float | None  # the same of pairs of words
@@ -59,18 +61,35 @@ def yardstick(
     splitter: Splitter,
     accepts: Callable[[str], bool] | None = None,
     seed: int = 0,
+    least_count: int = 1,
 ) -> Yardstick:
     """Prepare what all sources are measured with; the reference is cut from ``heldout`` to ``lengths`` bytes.
+
+    Words exist that the training text has at least ``least_count`` times.
 
     Raises:
         ValueError: there is no held-out or no training text.
     """
     index = index_text(training.data[:READ_BYTES])
     reference = tuple(pieces(heldout, lengths, seed))
-    return Yardstick(judge, corpus_words(training), training, index, splitter, reference, accepts)
+    known = corpus_words(training, least=least_count)
+    return Yardstick(judge, known, training, index, splitter, reference, accepts)
 
 
-def writing_score(texts: Sequence[str], against: Yardstick, source: str, calls: int | None = None) -> WritingScore:
+def network_passes(model: Zonkey, steps: int) -> int:
+    """How often a network reads all vectors in so many steps of the sampler: flow, denoiser or compressor.
+
+    Reading the result, one more pass of each level's denoiser, is not among them.
+    """
+    if model.config.objective != "flow":
+        return 2 * steps  # denoise, compress
+    below = sum(1 - step / steps < model.config.sampler.recompress_below for step in range(steps))
+    return steps + 2 * below
+
+
+def writing_score(
+    texts: Sequence[str], against: Yardstick, source: str, steps: int | None = None, passes: int | None = None
+) -> WritingScore:
     """Measure the texts of one source.
 
     Raises:
@@ -83,7 +102,8 @@ def writing_score(texts: Sequence[str], against: Yardstick, source: str, calls: 
     return WritingScore(
         **asdict(counts),
         source=source,
-        calls=calls,
+        steps=steps,
+        passes=passes,
         bits=bits_per_byte(against.judge, data),
         distinct1=distinct(said, 1),
         distinct2=distinct(said, 2),
