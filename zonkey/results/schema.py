@@ -33,6 +33,7 @@ class Target(_Frozen):
     claim: str
     name: str
     value: list[str]  # metrics; the first that was measured counts; * stands for every label of `each`
+    interval: list[str] = []  # metrics: where 95% of the first of `value` lie, lower and upper bound; only shown
     compare: Literal["at least", "at most", "above"]
     of: dict[str, str] = {}  # metrics that the bound comes from, by what they are called; all are needed
     each: list[str] = []  # it has to hold for every one of these
@@ -55,6 +56,7 @@ class Table(_Frozen):
     read: list[str] = []  # columns that the sentence below the table reads
     trend: bool = False  # it reads first and last row, not greatest and least
     figures: list[str] = []  # names of published figures
+    note: str = ""  # what has to be known to read it; stands below it
     budget: list[Literal["levels", "flows", "baselines", "judge"]] = ["levels"]  # whose reading is told
     runs: str = ""  # files of metrics of runs that train whole models, such as seed*; told instead
 
@@ -86,6 +88,8 @@ class Page(_Frozen):
         if bare := {section.id for section in self.sections} - {target.section for target in self.targets}:
             raise ValueError(f"sections {sorted(bare)} have no target, so no verdict can be computed; give them one")
         for target in self.targets:
+            if len(target.interval) not in (0, 2):
+                raise ValueError(f"target {target.id!r} has {len(target.interval)} interval ends; give two or none")
             if target.section not in {section.id for section in self.sections}:
                 raise ValueError(f"target {target.id!r} is of section {target.section!r}, which is not there")
             if unknown := set(target.corpora) - set(self.corpora):

@@ -62,7 +62,7 @@ def markdown(table: Table, filled: Filled) -> list[str]:
 
 
 def reading(table: Table, filled: Filled) -> str:
-    """What the numbers say, in a sentence for each column to read."""
+    """What the numbers say, in a clause for each column to read, then the table's note."""
     if table.seeds:
         said = [
             f"{head.removesuffix(' %')} lies between {_cell(least, head)} and {_cell(most, head)}"
@@ -70,7 +70,7 @@ def reading(table: Table, filled: Filled) -> str:
         ]
     else:
         said = [describe(head, filled.column(head), table.trend) for head in table.read if filled.column(head)]
-    return "; ".join(said) + "." if said else ""
+    return " ".join(part for part in ("; ".join(said) + "." if said else "", table.note) if part)
 
 
 def describe(head: str, column: Mapping[str, float], trend: bool = False) -> str:

@@ -67,20 +67,29 @@ class _Scored:
 
 
 def _score(target: Target, corpus: str, metrics: Metrics, label: str) -> _Scored | None:
-    value = next((metrics[name] for path in target.value if (name := path.replace("*", label)) in metrics), None)
+    name = next((name for path in target.value if (name := path.replace("*", label)) in metrics), None)
     others = {name: metrics.get(path.replace("*", label)) for name, path in target.of.items()}
     known = {name: other for name, other in others.items() if other is not None}
-    if value is None or len(known) < len(others):
+    if name is None or len(known) < len(others):
         return None
-    factor = target.corpora[corpus]
+    value, factor = metrics[name], target.corpora[corpus]
     limit, against = factor, ""
     if known:
-        strongest = max(known, key=lambda name: known[name])
-        limit = factor * known[strongest]
-        against = f" against {number(known[strongest], target.percent)} ({strongest})"
+        hardest = (min if target.compare == "at most" else max)(known, key=lambda other: known[other])
+        limit = factor * known[hardest]
+        against = f" against {number(known[hardest], target.percent)} ({hardest})"
     margin = limit - value if target.compare == "at most" else value - limit
     holds = margin > 0 if target.compare == "above" else margin >= 0
-    return _Scored(margin, holds, number(value, target.percent) + against + (f" at {label}" if label else ""))
+    figure = number(value, target.percent) + _interval(target, name, metrics) + against
+    return _Scored(margin, holds, figure + (f" at {label}" if label else ""))
+
+
+def _interval(target: Target, name: str, metrics: Metrics) -> str:
+    """The bounds of the number that stands first in ``value``, where that is the one shown, and they were measured."""
+    bounds = [metrics[path] for path in target.interval if path in metrics]
+    if name != target.value[0] or len(bounds) < 2:
+        return ""
+    return " ({} to {})".format(*(number(one, target.percent) for one in bounds))
 
 
 def bound(target: Target, corpus: str) -> str:
