@@ -131,13 +131,13 @@ def test_runs_of_their_own_go_from_the_least_to_the_most() -> None:
 @pytest.mark.parametrize(
     ("metrics", "said"),
     [
-        ({"cut.documents": 60, "cut.bytes": 34142}, "measured on 60 documents, 34,142 bytes; "),
-        ({"cut.data.documents": 60, "cut.data.bytes": 34142}, "measured on 60 documents, 34,142 bytes; "),
+        ({"cut.documents": 60, "cut.bytes": 34142}, "held-out text of 60 documents, 34,142 bytes; "),
+        ({"cut.data.documents": 60, "cut.data.bytes": 34142}, "held-out text of 60 documents, 34,142 bytes; "),
         ({"cut.documents": 60, "cut.level0.bytes": 1.0}, ""),
         ({"other.documents": 60, "other.bytes": 34142}, ""),
     ],
 )
-def test_it_tells_what_was_measured_on(metrics: dict[str, float], said: str) -> None:
+def test_it_tells_how_much_was_held_out(metrics: dict[str, float], said: str) -> None:
     assert caption(table(), corpus(metrics)) == f"{said}seed 3"
 
 

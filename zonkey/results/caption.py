@@ -87,7 +87,7 @@ def _held_out(table: Table, metrics: Metrics) -> str:
     for place in (file, f"{file}.data"):
         documents, size = (_range(_values(metrics, f"{place}.{name}")) for name in ("documents", "bytes"))
         if documents and size:
-            return f"measured on {documents} documents, {size} bytes"
+            return f"held-out text of {documents} documents, {size} bytes"
     return ""
 
 

@@ -41,7 +41,8 @@ class Outcome:
 def outcome(target: Target, corpus: str, metrics: Metrics, word: Word | None = None) -> Outcome:
     """Hold one target against the metrics of one corpus.
 
-    Of several ``each`` the one farthest from its bound counts. A metric that is missing leaves it unmeasured.
+    Of several ``each`` the one farthest from its bound counts. A metric that is missing leaves it unmeasured, and
+    ``word`` unsaid: it was written of another measurement.
 
     Raises:
         ValueError: ``word`` contradicts what the metrics say.
@@ -53,6 +54,8 @@ def outcome(target: Target, corpus: str, metrics: Metrics, word: Word | None = N
         worst = min(scored, key=lambda one: one.margin)
         status = Status.REACHED if all(one.holds for one in scored) else Status.MISSED
         figure = worst.figure
+    if status is Status.UNMEASURED:
+        word = None
     says = Status.REACHED if word and word.change is not None else Status.MISSED
     if word and says is not status:
         raise ValueError(f"verdict of {target.id} on {corpus} says {says.value}, but it is {status.value} ({figure})")
