@@ -15,6 +15,7 @@ from torch.nn.functional import embedding
 
 from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
+from zonkey.flow import Flow
 from zonkey.level import Below, Level, LevelStep, Truth, latent_loss, level_step
 from zonkey.level.module import Length
 from zonkey.pretrained import Pretrained
@@ -53,14 +54,17 @@ class Zonkey(
         super().__init__()
         self.config = config
         self.codebook = nn.Parameter(0.1 * torch.randn(BYTES, config.levels[0].width))
-        flow, hard = config.objective == "flow", config.existence == "hard"
-        levels = [Level(level, flow, hard) for level in config.levels]
+        levels = [Level(level, config.existence == "hard") for level in config.levels]
         self.levels = cast(Sequence[Level], nn.ModuleList(levels))
         initialise(self)
         for level in self.levels:
             if level.config.locality:
                 start_local(level.compressor, level.config.locality)
                 start_local(level.denoiser, level.config.locality)
+        if config.objective == "flow":
+            for level in self.levels:  # last, so that levels start alike whatever samples them
+                level.flow = Flow(level.config)
+                initialise(level.flow)
 
     # --- training ---------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class Decoded:
 class Level(nn.Module):
     """Cuts a sequence, compresses its segments, denoises and stitches them; ``hard`` takes existence as 0 or 1."""
 
-    def __init__(self, config: LevelConfig, flow: bool, hard: bool = False) -> None:
+    def __init__(self, config: LevelConfig, hard: bool = False) -> None:
         super().__init__()
         self.config = config
         self.hard = hard
@@ -45,7 +45,7 @@ class Level(nn.Module):
         self.compressor = Compressor(config)
         self.denoiser = Denoiser(config, hard)
         self.stitcher = Stitcher(config, hard)
-        self.flow = Flow(config) if flow else None
+        self.flow: Flow | None = None  # the model adds it, where its objective has one
         self.mask_vector = nn.Parameter(torch.randn(config.width))
 
     def capacity(self, batch: int, positions: int) -> int:
