@@ -1,44 +1,90 @@
-"""Latent flow: what a clean compressed vector is likely to be, given one that noise hides (objective ``flow``).
+"""Flow: which vectors a window of a level holds, where noise hides them (objective ``flow``).
 
-Departs from the paper, whose sampler decodes and compresses again in every step: a network of its own over the C
-vectors alone sees far more segments in the same time (docs/experiments.md).
+Departs from the paper, whose sampler decodes a compressed vector and compresses it again in every step: here the
+vectors of a window come out of the noise themselves, block after block, each compared with candidates, which are the
+bytes at level 0 and a vocabulary of vectors above (docs/experiments.md).
 
-Shapes: S segments, C compression vectors, D width, E = C x D.
+Shapes: S windows, L positions of a window, P known ones, Q hidden ones, K candidates, D width.
 """
 
-import math
-
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from zonkey.attention import MASKED
 from zonkey.config import LevelConfig
+from zonkey.sphere import to_sphere
 from zonkey.transformer import Encoder, time_features
 
 START = 0.5  # scale of the learned places at the start
 
 
 class Flow(nn.Module):
-    """A transformer over [time, C noised vectors]: returns the expected clean vector, shorter where it is unsure."""
+    """A transformer over known vectors and hidden ones: asks for the vector behind each hidden one.
 
-    def __init__(self, config: LevelConfig) -> None:
+    The window is denoised in blocks of ``block`` positions: a hidden block sees itself and the known blocks before it;
+    known vectors see those up to their own block. ``vocabulary`` holds vectors as often as text does, ``end`` stands
+    after a window's last vector.
+    """
+
+    vocabulary: Float[Tensor, "K D"]
+    end: Float[Tensor, " D"]
+
+    def __init__(self, config: LevelConfig, block: int, entries: int) -> None:
         super().__init__()
-        width, self.vectors = config.width, config.vectors
+        width, self.window, self.block = config.width, config.window, block
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.places = nn.Parameter(START * torch.randn(self.vectors, width))
+        self.places = nn.Parameter(START * torch.randn(config.window, width))
         self.noised = nn.Linear(width, width)
         self.estimate = nn.Linear(width, width, bias=False)
         self.encoder = Encoder(width, config.heads, config.flow_layers)
         self.out = nn.Linear(width, width)
+        self.register_buffer("vocabulary", to_sphere(torch.randn(entries, width)))
+        self.register_buffer("end", to_sphere(torch.randn(width)))
 
     def forward(
-        self, z: Float[Tensor, "S E"], t: Float[Tensor, " S"], estimate: Float[Tensor, "S E"]
-    ) -> Float[Tensor, "S E"]:
-        """The clean vector behind ``z`` at noise level ``t``; ``estimate`` is an earlier answer, or zeros."""
-        x = self.noised(z.unflatten(1, (self.vectors, -1))) + self.estimate(estimate.unflatten(1, (self.vectors, -1)))
-        time = self.time(time_features(t, x.shape[-1]))[:, None]
-        x = torch.cat([time, x + self.places + time], dim=1)
-        everywhere = x.new_zeros(1, 1, x.shape[1], x.shape[1])
-        found = self.out(self.encoder(x, everywhere, keep=slice(1, None))).flatten(1).float()
-        part = t[:, None] * (math.pi / 2)  # of the way to noise: the network adds what the noise hides
-        return part.cos() * z + part.sin() * found
+        self,
+        x: Float[Tensor, "S Q D"],
+        t: Float[Tensor, "S Q"],
+        estimate: Float[Tensor, "S Q D"],
+        known: Float[Tensor, "S P D"],
+        start: int = 0,
+    ) -> Float[Tensor, "S Q D"]:
+        """What is asked for at the hidden positions ``x``, which are at noise levels ``t`` and begin at ``start``.
+
+        ``estimate`` is an earlier answer (:func:`expected`), or zeros; ``known`` are the window's first vectors.
+        """
+        before, hidden = known.shape[1], x.shape[1]
+        stop = start + hidden
+        x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
+        clean = self.noised(known) + self.places[:before] + self._heard(t.new_zeros(1, 1))
+        position = torch.arange(max(before, stop), device=x.device)
+        at = torch.cat([position[:before], position[start:stop]])
+        bias = block_bias(at // self.block, before).to(x.dtype)
+        found = self.encoder(torch.cat([clean, x], dim=1), bias, keep=slice(before, None), at=at.float())
+        return self.out(found).float()
+
+    def _heard(self, t: Float[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
+        return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)
+
+
+def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:
+    """Who sees whom, of ``known`` positions and then hidden ones, by the block that each stands in."""
+    query, key = block[:, None], block[None]
+    hidden = torch.arange(len(block), device=block.device) >= known
+    seen: Bool[Tensor, "A A"] = torch.where(
+        hidden[:, None], torch.where(hidden, query == key, query > key), ~hidden & (query >= key)
+    )
+    return torch.where(seen, 0.0, MASKED)[None, None]
+
+
+def scores(asked: Float[Tensor, "... D"], candidates: Float[Tensor, "K D"]) -> Float[Tensor, "... K"]:
+    """Logit of every candidate."""
+    return asked @ candidates.T * candidates.shape[-1] ** -0.5
+
+
+def expected(
+    asked: Float[Tensor, "... D"], candidates: Float[Tensor, "K D"], temperature: float = 1.0
+) -> Float[Tensor, "... D"]:
+    """Mean of the candidates by their probability: short where it is unsure."""
+    return (scores(asked, candidates) / temperature).softmax(dim=-1) @ candidates

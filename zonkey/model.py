@@ -16,7 +16,7 @@ from torch.nn.functional import embedding
 from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
 from zonkey.flow import Flow
-from zonkey.level import Below, Level, LevelStep, Truth, latent_loss, level_step
+from zonkey.level import Below, Level, LevelStep, Truth, flow_loss, level_step
 from zonkey.level.module import Length
 from zonkey.pretrained import Pretrained
 from zonkey.runtime import generator as seeded
@@ -62,8 +62,8 @@ class Zonkey(
                 start_local(level.compressor, level.config.locality)
                 start_local(level.denoiser, level.config.locality)
         if config.objective == "flow":
-            for level in self.levels:  # last, so that levels start alike whatever samples them
-                level.flow = Flow(level.config)
+            for index, level in enumerate(self.levels):  # last: levels start alike whatever samples them
+                level.flow = Flow(level.config, config.flow.block, config.flow.vocabulary if index else 0)
                 initialise(level.flow)
 
     # --- training ---------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class Zonkey(
                     z = level.compress(truth.x, segments)
                 steps.append(None)
             if only == "flow":
-                latent.append(latent_loss(level, self.config, z, segments.valid, generator))
+                latent.append(flow_loss(level, self.config.flow, truth.x, segments, self.candidates(index), generator))
             if index + 1 < len(self.levels):
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
@@ -105,6 +105,12 @@ class Zonkey(
         loss = torch.stack([*latent, *(step.losses.total(weights) for step in steps if step is not None)]).sum()
         found = tuple(term.detach() for term in latent)
         return ModelStep(loss, tuple(step and step.detached() for step in steps), found)
+
+    def candidates(self, level: int) -> Float[Tensor, "K D"]:
+        """What a position of ``level`` may be, for its flow: a byte or the end, or an entry of the vocabulary."""
+        flow = self.levels[level].flow
+        assert flow is not None  # the objective is flow
+        return flow.vocabulary if level else torch.cat([to_sphere(self.codebook), flow.end[None]])
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)

@@ -9,6 +9,7 @@ import torch
 
 from zonkey.config import load_config
 from zonkey.evaluate import denoising, existence_profile
+from zonkey.generate import generate
 from zonkey.model import Zonkey
 
 TEXTS = ["The donkey met a zebra.", "They had a foal in May."]
@@ -47,7 +48,9 @@ def test_existence_is_the_splitters_and_ignores_what_is_past_the_end(model: Zonk
 @pytest.mark.parametrize("level", [0, 1])
 def test_the_way_out_of_the_noise(model: Zonkey, level: int) -> None:
     way = denoising(model, level, steps=6, seed=3, shown=3)
-    assert [round(t, 3) for t, _ in way] == [1.0, 0.667, 0.333, 0.0]
+    assert way[0][0] == 1.0 and way[-1][0] == 0.0 and all(0 < t <= 1 for t, _ in way[:-1])
+    assert 4 <= len(way) <= 6, "about three, and the result"
+    assert way[-1][1] == generate(model, 1, level=level, steps=6, seed=3)[0]
     assert way == denoising(model, level, steps=6, seed=3, shown=3)
     assert all(isinstance(text, str) for _, text in way)
 

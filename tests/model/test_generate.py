@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.model.build import model, random
 from zonkey import Zonkey, generate, infill
-from zonkey.generate import fill_gaps, sample_latents
+from zonkey.generate import fill_gaps, sample
 from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
-from zonkey.sphere import radius, sphere_noise
+from zonkey.text import Latents
 
 objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
 
@@ -54,54 +54,105 @@ def test_generation_follows_its_seed(objective: str, length: str) -> None:
 
 
 @objectives
-def test_samples_lie_on_the_sphere_and_are_watched(objective: str) -> None:
+def test_every_step_is_watched(objective: str) -> None:
     built = model(2, objective)
-    seen: list[tuple[float, torch.Tensor]] = []
-    z = sample_latents(built, 3, 1, 4, random(), lambda t, x: seen.append((t, x)))
-    assert z.shape == (3, 64)
-    torch.testing.assert_close(z.norm(dim=1), torch.full((3,), radius(64)))
-    assert [t for t, _ in seen] == [1.0, 0.75, 0.5, 0.25]
-    assert all(x.shape == z.shape for _, x in seen)
+    seen: list[tuple[float, list[str]]] = []
+    texts = sample(built, 3, 1, 4, "expected", random(), lambda t, texts: seen.append((t, texts)))
+    assert len(texts) == 3 and all(len(some) == 3 for _, some in seen)
+    least = built.config.flow.least_noise if objective == "flow" else 0.0
+    times = [1 - (1 - least) * step / 4 for step in range(4)]
+    blocks = len(seen) // 4
+    assert [t for t, _ in seen] == pytest.approx(times * blocks)
+    assert 1 <= blocks <= (4 if objective == "flow" else 1)  # blocks of two in windows of eight
 
 
-@objectives
-def test_other_seeds_give_other_samples(objective: str) -> None:
-    """Vectors are compared: what an untrained denoiser makes of them may read alike."""
-    built = model(2, objective)
-    one, again, other = (sample_latents(built, 4, 1, 3, random(seed)) for seed in (7, 7, 8))
-    assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-2)
+def knowing(built: Zonkey, level: int, wanted: torch.Tensor) -> list[tuple[int, ...]]:
+    """The flow of ``level`` asks for these candidates (S, L); returns the shapes of what it was given."""
+    flow, given = built.levels[level].flow, []
+
+    def forward(x, t, estimate, known, start=0):
+        given.append((x.shape[1], known.shape[1], start))
+        return 50 * built.candidates(level)[wanted[:, start : start + x.shape[1]]]
+
+    flow.forward = forward
+    return given
 
 
-@pytest.mark.parametrize("stochasticity", [0.0, 0.6, 1.0])
-@pytest.mark.parametrize("recompress", [0.0, 0.5])
-def test_a_flow_that_knows_its_end_arrives_there(
-    stochasticity: float, recompress: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built = with_sampler(model(1), stochasticity=stochasticity, recompress_below=recompress)
-    level, end = built.levels[0], sphere_noise((3, 32), random(5))
-    monkeypatch.setattr(level.flow, "forward", lambda *given: 2 * end)
-    monkeypatch.setattr(level, "recompress", lambda denoised: end)
-    torch.testing.assert_close(sample_latents(built, 3, 0, 6, random()), end, atol=1e-4, rtol=1e-4)
+def test_a_flow_that_knows_its_bytes_writes_them_up_to_the_end() -> None:
+    built = model(1)
+    end, rows = 256, [b"ab", b"abcdefgh", b"\x00"]
+    wanted = torch.tensor([[*row, *[end] * (8 - len(row))] for row in rows])
+    given = knowing(built, 0, wanted)
+    assert sample(built, 3, 0, 2, "expected", random()) == ["ab", "abcdefgh", "\x00"]
+    assert given == [(2, start, start) for start in (0, 0, 2, 2, 4, 4, 6, 6)]
+
+
+def test_nothing_is_sampled_behind_the_end_of_all() -> None:
+    built = model(1)
+    given = knowing(built, 0, torch.tensor([[97, 256] + [98] * 6] * 2))
+    assert generate(built, 2, steps=3) == ["a", "a"]
+    assert len(given) == 3, "the end stood in the first block"
+
+
+def test_the_end_cannot_come_first() -> None:
+    built = model(1)
+    knowing(built, 0, torch.full((1, 8), 256))
+    assert len(sample(built, 1, 0, 1, "expected", random())[0]) == 1
+
+
+def test_above_level_0_vectors_are_read_through_the_level_below() -> None:
+    """Entries of the vocabulary are compressed text; what is sampled reads as they do."""
+    built = model(2)
+    latents = built.encode(["One two three four five six seven."], 0)
+    flow = built.levels[1].flow
+    flow.vocabulary[: latents.vectors.shape[1]] = latents.vectors[0]
+    flow.vocabulary[-1] = flow.end
+    knowing(built, 1, torch.tensor([[2, 0, 1, *[len(flow.vocabulary) - 1] * 5]]))
+    some = Latents(0, latents.vectors[:, [2, 0, 1]], torch.tensor([3]))
+    assert sample(built, 1, 1, 2, "expected", random()) == built.decode(some)
 
 
 @pytest.mark.parametrize(("stochasticity", "same"), [(0.0, True), (0.6, False)])
 def test_only_a_stochastic_flow_draws_on_the_way(stochasticity: float, same: bool) -> None:
-    """The generator is seeded anew after the first noise: what differs afterwards was drawn on the way."""
+    """The generator is seeded anew after the first noise of a block: what differs afterwards was drawn on the way."""
     built, ends = with_sampler(model(1), stochasticity=stochasticity), []
+    flow, ask = built.levels[0].flow, built.levels[0].flow.forward
     for seed in (1, 2):
-        source = random(0)
-        ends.append(sample_latents(built, 3, 0, 4, source, lambda t, z: source.manual_seed(seed)))  # noqa: B023
+        source, seen = random(0), []
+
+        def forward(x, *rest):
+            seen.append(x)  # noqa: B023
+            source.manual_seed(seed if len(seen) % 4 else len(seen))  # noqa: B023
+            return ask(x, *rest)
+
+        flow.forward = forward
+        sample(built, 3, 0, 4, "expected", source)
+        ends.append(torch.cat(seen[:4]))
     assert torch.allclose(*ends, atol=1e-3) == same
+
+
+def sampled(objective: str, seed: int) -> torch.Tensor:
+    """The last vectors that the sampler sees: what untrained networks make of them may read alike."""
+    built, seen = model(1, objective), []
+    part = built.levels[0].flow if objective == "flow" else built.levels[0].compressor
+    part.register_forward_hook(lambda part, given, out: seen.append(out))
+    sample(built, 8, 0, 1, "expected", random(seed))
+    return seen[-1].flatten(1)
+
+
+@objectives
+def test_other_seeds_give_other_samples(objective: str) -> None:
+    one, again, other = (sampled(objective, seed) for seed in (7, 7, 8))
+    assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-2)
 
 
 @objectives
 def test_more_texts_do_not_share_their_noise(objective: str) -> None:
-    z = sample_latents(model(1, objective), 8, 0, 1, random())
-    assert torch.pdist(z).min() > 1e-3
+    assert torch.pdist(sampled(objective, 0)).min() > 1e-3
 
 
 def test_sampled_lengths_vary() -> None:
-    built = model(1)
+    built = model(1, "ddmm")
     texts = generate(built, 40, steps=1, length="sampled")
     assert len({len(text) for text in texts}) > 2
 

@@ -14,13 +14,14 @@ from tests.model.build import level_config, random, segments_of
 from zonkey.compressor import Compressor
 from zonkey.denoiser import Denoiser
 from zonkey.existence import real_positions
-from zonkey.flow import Flow
+from zonkey.flow import Flow, expected, scores
 from zonkey.sphere import radius, sphere_noise
 from zonkey.splitter import Splitter
 from zonkey.transformer import CausalDecoder, initialise, start_local, time_features
 
 CONFIG = level_config()
 WIDTH, WINDOW, VECTORS = CONFIG.width, CONFIG.window, CONFIG.vectors
+BLOCK = 2
 seeds = st.integers(0, 2**31)
 
 
@@ -37,7 +38,7 @@ def denoiser(decompressor: str = "parallel", locality: float = 0.0) -> Denoiser:
 
 
 def flow() -> Flow:
-    return _made(Flow(CONFIG))
+    return _made(Flow(CONFIG, BLOCK, 12))
 
 
 def _made(module: nn.Module, locality: float = 0.0) -> nn.Module:
@@ -226,22 +227,54 @@ def test_the_noise_level_is_heard() -> None:
     assert not torch.allclose(low, high, atol=1e-3)
 
 
-def test_a_flow_hears_vector_noise_level_and_estimate() -> None:
+def windows(seed: int, count: int = 5) -> torch.Tensor:
+    return sphere_noise((count, CONFIG.window, WIDTH), random(seed))
+
+
+def test_a_flow_hears_vectors_noise_levels_and_estimates() -> None:
     predict = flow()
-    z, estimate = (sphere_noise((5, VECTORS * WIDTH), random(seed)).requires_grad_() for seed in (0, 1))
-    t = torch.full((5,), 0.5)
-    out = predict(z, t, estimate)
-    assert out.shape == z.shape
+    x, estimate, known = (windows(seed).requires_grad_() for seed in range(3))
+    t = torch.full(x.shape[:2], 0.5)
+    out = predict(x, t, estimate, known)
+    assert out.shape == x.shape
     (out * torch.randn(out.shape, generator=random(3))).sum().backward()
     assert without_gradient(predict) == []
-    assert all((leaf.grad.abs().sum(dim=1) > 0).all() for leaf in (z, estimate))
-    assert not torch.allclose(predict(z, 0 * t + 0.9, estimate), out, atol=1e-3)
-    torch.testing.assert_close(predict(z[1:2], t[:1], estimate[1:2]), out[1:2], atol=1e-5, rtol=1e-4)
+    assert all((leaf.grad.abs().sum(dim=2) > 0).all() for leaf in (x, estimate))
+    last = CONFIG.window - BLOCK  # nothing sees the last block of what is known
+    assert (known.grad[:, :last].abs().sum(dim=2) > 0).all() and not known.grad[:, last:].any()
+    assert not torch.allclose(predict(x, 0 * t + 0.9, estimate, known), out, atol=1e-3)
+    torch.testing.assert_close(predict(x[1:2], t[:1], estimate[1:2], known[1:2]), out[1:2], atol=1e-5, rtol=1e-4)
 
 
-def test_a_flow_leaves_a_clean_vector_as_it_is() -> None:
-    z, estimate = (sphere_noise((4, VECTORS * WIDTH), random(seed)) for seed in (0, 1))
-    torch.testing.assert_close(flow()(z, torch.zeros(4), estimate), z, atol=1e-5, rtol=1e-5)
+@given(st.integers(0, CONFIG.window - 1), st.booleans())
+def test_a_hidden_block_sees_itself_and_what_is_known_before_it(at: int, hidden: bool) -> None:
+    predict, x, known = flow(), windows(0), windows(1)
+    t, nothing = torch.full(x.shape[:2], 0.5), torch.zeros_like(x)
+    other, others = x.clone(), known.clone()
+    (other if hidden else others)[:, at] = windows(2)[:, at]
+    before, after = predict(x, t, nothing, known), predict(other, t, nothing, others)
+    changed = (before - after).abs().amax(dim=(0, 2)) > 1e-4
+    block = torch.arange(CONFIG.window) // BLOCK
+    assert torch.equal(changed, block == at // BLOCK if hidden else block > at // BLOCK)
+
+
+@pytest.mark.parametrize("start", range(0, 8, 2))
+def test_a_flow_asks_the_same_block_by_block_as_for_all(start: int) -> None:
+    """As it was trained, all blocks in one pass, so it samples: one block after the known ones."""
+    assert CONFIG.window == 8 and BLOCK == 2
+    predict, x, known, estimate = flow(), windows(0), windows(1), windows(2)
+    t, now = torch.full(x.shape[:2], 0.7), slice(start, start + BLOCK)
+    alone = predict(x[:, now], t[:, now], estimate[:, now], known[:, :start], start)
+    torch.testing.assert_close(alone, predict(x, t, estimate, known)[:, now], atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_expected_lies_between_the_candidates() -> None:
+    """Two candidates of width 4: logits are inner products over 2."""
+    candidates = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
+    asked = torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]])
+    torch.testing.assert_close(scores(asked, candidates), torch.tensor([[math.log(3.0), 0.0]]))
+    torch.testing.assert_close(expected(asked, candidates), torch.tensor([[1.5, 0.5, 0.0, 0.0]]))
+    torch.testing.assert_close(expected(asked, candidates, 0.5), torch.tensor([[1.8, 0.2, 0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("sees", ["left", "past", "both"])

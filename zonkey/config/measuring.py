@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from zonkey.config.base import Count, Fraction, Frozen, Positive, Rate
+from zonkey.config.base import Count, Factor, Fraction, Frozen, Positive, Rate
 from zonkey.config.training import StageConfig
 
 
@@ -72,7 +72,7 @@ class SuitesConfig(Frozen):
     bpe_bytes: Positive  # of training text that these learn from, at most
     rate_within: Fraction  # share of the rate that splitters set to it may miss it by
     generated: Positive  # texts of every source
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of the autoregressive baseline's second row
+    temperature: Factor  # of the autoregressive baseline's second row
     steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of the sampler, for each text
     gap_lengths: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # bytes
     gaps: Positive  # texts with gaps, for every length and place
@@ -85,7 +85,7 @@ class SuitesConfig(Frozen):
 class BudgetConfig(Frozen):
     """The model of the pipeline, trained for less or longer, or on less text (``suites/dvc.yaml``)."""
 
-    steps: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of every stage, times those of ``train``
+    steps: Factor  # of every stage, times those of ``train``
     text: Annotated[float, Field(gt=0, le=1)]  # share of the training text
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zonkey.config.base import Fraction, Frozen, Positive, Rate, Weight
+from zonkey.config.base import Factor, Fraction, Frozen, Positive, Rate, Weight
 
 
 class LevelConfig(Frozen):
@@ -19,7 +19,7 @@ class LevelConfig(Frozen):
     compressor_layers: Positive
     denoiser_layers: Positive
     decompressor_layers: Positive
-    flow_layers: Positive  # of the network that the flow objective samples compressed vectors with
+    flow_layers: Positive  # of the network that the flow objective samples windows with
     splitter_layers: Positive
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Positive  # positions seen on each side by the splitter's local attention
@@ -59,9 +59,12 @@ class LevelConfig(Frozen):
 
 
 class FlowConfig(Frozen):
-    """Spherical flow matching (the author's later objective)."""
+    """Spherical flow matching (the author's later objective), of the vectors in a window."""
 
-    rows: Positive  # compressed vectors of each level, each with its own noise, in a step of the flow's training
+    rows: Positive  # windows of each level, with noise of their own, in a step of the flow's training
+    block: Positive  # positions that leave the noise together, given those before; a window or more: all together
+    least_noise: Fraction  # below it a vector is as good as known: learned and sampled above it only
+    vocabulary: Positive  # vectors of the level below that are kept for comparison; above level 0
     self_condition: Fraction  # of the rows see an earlier estimate in training
     ema: Rate  # decay of the averaged weights used for sampling
 
@@ -69,9 +72,9 @@ class FlowConfig(Frozen):
 class SamplerConfig(Frozen):
     """How text is sampled with flows; training knows nothing of it."""
 
-    steps: Positive  # along the geodesic
+    steps: Positive  # along the geodesic, for every block
     stochasticity: Fraction  # fresh noise between steps: 0 follows the flow, 1 draws all noise anew
-    recompress_below: Fraction  # noise level below which an estimate is decoded and compressed again
+    temperature: Factor  # of what is expected: below 1 likely vectors count for more
 
 
 class DDMMConfig(Frozen):

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from zonkey.evaluate.round_trip import batches
-from zonkey.generate import sample_latents
+from zonkey.generate import sample
 from zonkey.model import Zonkey
 from zonkey.runtime import generator
-from zonkey.text import Latents
 
 
 @dataclass(frozen=True)
@@ -63,16 +62,13 @@ def existence_profile(model: Zonkey, texts: Sequence[str], level: int) -> Existe
 def denoising(
     model: Zonkey, level: int, steps: int | None = None, seed: int = 0, shown: int = 12
 ) -> list[tuple[float, str]]:
-    """One vector of ``level`` from noise to clean: noise level and decoded text, at about ``shown`` steps.
+    """One text of ``level`` on its way out of the noise: noise level and text so far, at about ``shown`` steps.
 
     Raises:
         ValueError: there is no such level.
     """
-    seen: list[tuple[float, torch.Tensor]] = []
-    level = model.check_level(level)
-    clean = sample_latents(
-        model, 1, level, steps, generator(seed, device=model.device), lambda t, z: seen.append((t, z))
-    )
-    every = max(len(seen) // shown, 1)
-    one = torch.ones(1, dtype=torch.long, device=model.device)
-    return [(t, model.decode(Latents(level, z[:, None], one), t)[0]) for t, z in [*seen[::every], (0.0, clean)]]
+    seen: list[tuple[float, str]] = []
+    level, random = model.check_level(level), generator(seed, device=model.device)
+    take = steps or model.config.steps
+    done = sample(model, 1, level, take, "expected", random, lambda t, texts: seen.append((t, texts[0])))
+    return [*seen[:: max(len(seen) // shown, 1)], (0.0, done[0])]

@@ -77,14 +77,13 @@ def yardstick(
 
 
 def network_passes(model: Zonkey, steps: int) -> int:
-    """How often a network reads all vectors in so many steps of the sampler: flow, denoiser or compressor.
+    """How often a network reads a text in so many steps of the sampler, at the most: flow, denoiser or compressor.
 
-    Reading the result, one more pass of each level's denoiser, is not among them.
+    Reading the result, with one more pass of each level's denoiser, is not among them.
     """
     if model.config.objective != "flow":
         return 2 * steps  # denoise, compress
-    below = sum(1 - step / steps < model.config.sampler.recompress_below for step in range(steps))
-    return steps + 2 * below
+    return steps * -(-model.config.levels[-1].window // model.config.flow.block)
 
 
 def writing_score(

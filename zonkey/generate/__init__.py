@@ -1,6 +1,6 @@
 """From noise to text, and text into gaps."""
 
 from zonkey.generate.infilling import fill_gaps, infill
-from zonkey.generate.sampling import generate, sample_latents
+from zonkey.generate.sampling import generate, sample
 
-__all__ = ["fill_gaps", "generate", "infill", "sample_latents"]
+__all__ = ["fill_gaps", "generate", "infill", "sample"]

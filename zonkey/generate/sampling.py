@@ -1,23 +1,23 @@
-"""Unconditional generation: noise at one level becomes latents, latents become text.
+"""Unconditional generation: noise at one level becomes a segment, segments become text.
 
-Shapes: S samples, E = C x D.
+Shapes: S samples, P positions so far, Q of a block, D width.
 """
 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
-from zonkey.config import SamplerConfig
-from zonkey.level import Level
+from zonkey.flow import Flow, expected, scores
 from zonkey.level.module import Length
 from zonkey.model import Zonkey
 from zonkey.runtime import generator as seeded
-from zonkey.sphere import geodesic, mix, renew, sphere_noise, to_sphere
+from zonkey.sphere import SAME, geodesic, mix, renew, sphere_noise
 from zonkey.text import Latents
 
-Watch = Callable[[float, Float[Tensor, "S E"]], None]
+Watch = Callable[[float, list[str]], None]
 
 
 def generate(
@@ -34,9 +34,10 @@ def generate(
     Args:
         model: a trained model.
         n: how many texts.
-        level: one compressed vector of this level becomes one text.
-        steps: denoiser calls; None takes the model's own number.
-        length: end where existence is expected to end, or at a length drawn from it.
+        level: one segment of this level becomes one text.
+        steps: of the sampler (for every block of a flow); None takes the model's own number.
+        length: end where existence is expected to end, or at a length drawn from it; flows say themselves how many
+            vectors there are, and this is about the last of them.
         seed: the same seed gives the same texts.
 
     Raises:
@@ -51,78 +52,102 @@ def generate(
     level = model.check_level(level)
     if n == 0:
         return []
-    random = seeded(seed, device=model.device)
-    z = sample_latents(model, n, level, steps, random)
-    lengths = torch.ones(n, dtype=torch.long, device=z.device)
-    return model.decode(Latents(level, z[:, None], lengths), last=length, generator=random)
+    return sample(model, n, level, steps or model.config.steps, length, seeded(seed, device=model.device))
 
 
 @torch.no_grad()
-def sample_latents(
+def sample(
     model: Zonkey,
     n: int,
     level: int,
-    steps: int | None,
+    steps: int,
+    length: Length,
     generator: torch.Generator,
     watch: Watch | None = None,
-) -> Float[Tensor, "S E"]:
-    """``n`` clean compressed vectors of ``level``; ``watch`` is shown (t, z) before every step."""
-    part = model.levels[level]
-    z = sphere_noise((n, part.config.vectors * part.config.width), generator, model.device)
+) -> list[str]:
+    """``n`` texts of one segment of ``level`` each; ``watch`` is shown (t, texts so far) before every step."""
     if model.config.objective == "flow":
-        return _flow(part, z, steps or model.config.steps, model.config.sampler, generator, watch)
-    return _ddmm(part, z, steps or model.config.steps, model.config.ddmm.stochasticity, generator, watch)
+        return _flow(model, n, level, steps, length, generator, watch)
+    return _ddmm(model, n, level, steps, length, generator, watch)
 
 
 def _flow(
-    level: Level,
-    z: Float[Tensor, "S E"],
-    steps: int,
-    config: SamplerConfig,
-    generator: torch.Generator,
-    watch: Watch | None,
-) -> Float[Tensor, "S E"]:
-    """Step along the geodesic towards the predicted clean vector, which conditions the next prediction.
-
-    Departs from plain flow matching twice, because both give more words that exist (docs/experiments.md): part of
-    the noise is drawn anew, and late estimates are segments compressed again, so that they lie where data does.
+    model: Zonkey, n: int, level: int, steps: int, length: Length, generator: torch.Generator, watch: Watch | None
+) -> list[str]:
+    """Block after block of a window steps along the geodesic towards what the flow expects, which conditions the next
+    step; at last the likeliest candidate is taken. The first end ends the text.
     """
-    assert level.flow is not None  # the objective is flow
-    estimate = torch.zeros_like(z)
-    for step in range(steps):
-        t, following = 1 - step / steps, 1 - (step + 1) / steps
-        if watch:
-            watch(t, z)
-        times = torch.full((len(z),), t, device=z.device)
-        # Not on the sphere: a short estimate is an unsure one, which is what the next prediction saw in training.
-        estimate = level.flow(z, times, estimate)
-        if t < config.recompress_below:
-            estimate = level.recompress(level.denoise(to_sphere(estimate), following))
-        if step + 1 == steps:
-            break
-        z = geodesic(z, estimate, 1 - following / times)
-        if config.stochasticity:
-            noise = sphere_noise(tuple(z.shape), generator, z.device)
-            z = renew(z, geodesic(estimate, noise, following * torch.ones_like(times)), config.stochasticity)
-    return to_sphere(estimate)
+    flow, sampler = model.levels[level].flow, model.config.sampler
+    assert flow is not None  # the objective is flow
+    candidates, least = model.candidates(level), model.config.flow.least_noise
+    known = candidates.new_zeros(n, 0, candidates.shape[-1])
+    while known.shape[1] < flow.window and not _ended(known, flow).any(dim=1).all():
+        start = known.shape[1]
+        shape = (n, min(flow.block, flow.window - start), known.shape[-1])
+        x, estimate = sphere_noise(shape, generator, model.device), known.new_zeros(shape)
+        for step in range(steps):
+            t, following = (1 - (1 - least) * at / steps for at in (step, step + 1))
+            if watch:
+                watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
+            asked = flow(x, known.new_full(shape[:2], t), estimate, known, start)
+            estimate = expected(asked, candidates, sampler.temperature)
+            x = _step(x, estimate, t, following, sampler.stochasticity, generator)
+        known = torch.cat([known, candidates[scores(asked, candidates).argmax(dim=-1)]], dim=1)
+    return _read(model, level, known, length, generator)
+
+
+def _step(
+    x: Float[Tensor, "S Q D"],
+    estimate: Float[Tensor, "S Q D"],
+    t: float,
+    following: float,
+    stochasticity: float,
+    generator: torch.Generator,
+) -> Float[Tensor, "S Q D"]:
+    """From noise level ``t`` to the following one; a part of the noise is drawn anew."""
+    flat, goal = x.flatten(0, 1), estimate.flatten(0, 1)
+    level = flat.new_full((len(flat),), following)
+    out = geodesic(flat, goal, 1 - level / t)
+    if stochasticity:
+        noise = sphere_noise(tuple(goal.shape), generator, goal.device)
+        out = renew(out, geodesic(goal, noise, level), stochasticity)
+    return out.view_as(x)
+
+
+def _ended(x: Float[Tensor, "S P D"], flow: Flow) -> Bool[Tensor, "S P"]:
+    """Where the end stands; a text has at least one vector."""
+    ended = cosine_similarity(x, flow.end, dim=-1) > SAME
+    return ended & (torch.arange(x.shape[1], device=x.device) > 0)
+
+
+def _read(
+    model: Zonkey, level: int, x: Float[Tensor, "S P D"], length: Length, generator: torch.Generator
+) -> list[str]:
+    """Texts of windows of ``level``, up to their first end."""
+    flow = model.levels[level].flow
+    assert flow is not None
+    ended = _ended(x, flow)
+    lengths = torch.where(ended.any(dim=1), ended.int().argmax(dim=1), x.shape[1])
+    x = x[:, : int(lengths.max())]
+    if level == 0:
+        return model.read(x, lengths)
+    return model.decode(Latents(level - 1, x, lengths), last=length, generator=generator)
 
 
 def _ddmm(
-    level: Level,
-    z: Float[Tensor, "S E"],
-    steps: int,
-    stochasticity: float,
-    generator: torch.Generator,
-    watch: Watch | None,
-) -> Float[Tensor, "S E"]:
+    model: Zonkey, n: int, level: int, steps: int, length: Length, generator: torch.Generator, watch: Watch | None
+) -> list[str]:
     """Denoise, compress, noise again a little less (paper, sampling); part of the noise stays, part is fresh."""
+    part, stochasticity = model.levels[level], model.config.ddmm.stochasticity
+    lengths = torch.ones(n, dtype=torch.long, device=model.device)
+    z = sphere_noise((n, part.config.vectors * part.config.width), generator, model.device)
     noise, noisy = z, z
     for step in range(steps):
         t = 1 - step / steps
         if watch:
-            watch(t, noisy)
-        z = level.recompress(level.denoise(noisy, t))
+            watch(t, model.decode(Latents(level, noisy[:, None], lengths), t, length, generator))
+        z = part.recompress(part.denoise(noisy, t))
         fresh = sphere_noise(tuple(z.shape), generator, z.device)
         noise = renew(noise, fresh, stochasticity)
         noisy = mix(z, noise, torch.full((len(z),), 1 - (step + 1) / steps, device=z.device))
-    return z
+    return model.decode(Latents(level, z[:, None], lengths), last=length, generator=generator)

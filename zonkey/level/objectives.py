@@ -1,21 +1,26 @@
 """What a level learns beside reconstruction, so that it can generate: the terms of both objectives.
 
-Shapes: S segments (slots), L window, D width, E = C x D, R rows.
+Shapes: B documents, N positions, S segments (slots), L window, Q hidden positions, K candidates, D width,
+E = C x D, R rows.
 """
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from zonkey.config import LossConfig, ModelConfig
+from zonkey.config import FlowConfig, LossConfig, ModelConfig
 from zonkey.denoiser import Denoised
 from zonkey.existence import Segments
+from zonkey.flow import Flow, expected
 from zonkey.level.module import Level
 from zonkey.level.truth import Truth
-from zonkey.losses import best_interpolation, existence_loss, weighted_mean
+from zonkey.losses import best_interpolation, existence_loss, vocabulary_loss, weighted_mean
 from zonkey.sphere import PATHS, geodesic, mix, renew, sphere_noise
+
+BLIND = 0.25  # of the blocks that a flow learns from are noise alone: where sampling starts
+BUCKETS = 4  # of windows of like length
 
 
 @dataclass(frozen=True)
@@ -63,26 +68,58 @@ def generative_terms(
     return _ddmm(level, config, z, clean.take(slots), segments, truth, generator)
 
 
-def latent_loss(
-    level: Level, config: ModelConfig, z: Float[Tensor, "S E"], valid: Bool[Tensor, " S"], generator: torch.Generator
+def flow_loss(
+    level: Level,
+    config: FlowConfig,
+    x: Float[Tensor, "B N D"],
+    segments: Segments,
+    candidates: Float[Tensor, "K D"],
+    generator: torch.Generator,
 ) -> Float[Tensor, ""]:
-    """Spherical flow matching: the clean vector is predicted from one at a uniform noise level (squared error).
+    """Cross-entropy of what hidden positions of windows were, among ``candidates``, up to the end of the segment.
 
-    ``flow.rows`` segments are drawn, one perhaps several times, each with noise of its own: to hide a vector again
-    costs less than to read more text. ``flow.self_condition`` of them see an earlier estimate.
+    Every block has a noise level of its own, uniform between ``least_noise`` and 1, or 1 in a share :data:`BLIND` of
+    all. Candidates that are (nearly) the truth are right as well; where there is none, the truth joins them.
     """
-    assert level.flow is not None  # the objective is flow
-    rows = config.flow.rows
-    z = z[torch.multinomial(valid.float(), rows, replacement=True, generator=generator)].detach()
-    t = torch.rand(rows, generator=generator, device=z.device)
-    z_t = geodesic(z, sphere_noise(tuple(z.shape), generator, z.device), t)
-    estimate = torch.zeros_like(z)
-    guessed = int(config.flow.self_condition * rows)
+    flow = level.flow
+    assert flow is not None  # the objective is flow
+    candidates = candidates.detach()
+    rows = torch.multinomial(segments.valid.float(), config.rows, replacement=True, generator=generator)
+    taken = segments.take(rows)
+    window, device = taken.own.shape[1], x.device
+    truth = torch.where(taken.own[..., None], level.windows(x, taken), flow.end).detach()
+    share = torch.cat([taken.own[:, :1], taken.own[:, :-1]], dim=1).float()  # the first end counts, too
+    blocks = (config.rows, -(-window // config.block))
+    t = torch.rand(blocks, generator=generator, device=device) * (1 - config.least_noise) + config.least_noise
+    t = torch.where(torch.rand(blocks, generator=generator, device=device) < BLIND, 1.0, t)
+    t = t.repeat_interleave(config.block, dim=1)[:, :window]
+    noise = sphere_noise(tuple(truth.shape), generator, device)
+    hidden = geodesic(truth.flatten(0, 1), noise.flatten(0, 1), t.flatten()).view_as(truth)
+    order, total = share.sum(dim=1).argsort(stable=True), x.new_zeros(())
+    for part in order.chunk(BUCKETS):  # by length: little is computed behind the end
+        longest = int(share[part].sum(dim=1).max())
+        found = _asked(flow, config, truth[part, :longest], hidden[part, :longest], t[part, :longest], candidates)
+        loss = vocabulary_loss(found.flatten(0, 1), truth[part, :longest].flatten(0, 1), candidates)
+        total = total + (loss * share[part, :longest].flatten()).sum()
+    return total / share.sum()
+
+
+def _asked(
+    flow: Flow,
+    config: FlowConfig,
+    truth: Float[Tensor, "R Q D"],
+    hidden: Float[Tensor, "R Q D"],
+    t: Float[Tensor, "R Q"],
+    candidates: Float[Tensor, "K D"],
+) -> Float[Tensor, "R Q D"]:
+    known = truth if config.block < flow.window else truth[:, :0]
+    estimate = torch.zeros_like(hidden)
+    guessed = int(config.self_condition * len(hidden))
     if guessed:
         with torch.no_grad():
-            first = level.flow(z_t[:guessed], t[:guessed], estimate[:guessed])
-        estimate = torch.cat([first, estimate[guessed:]])
-    return (level.flow(z_t, t, estimate) - z).square().mean()
+            first = flow(hidden[:guessed], t[:guessed], estimate[:guessed], known[:guessed])
+        estimate = torch.cat([expected(first, candidates), estimate[guessed:]])
+    return flow(hidden, t, estimate, known)
 
 
 def _flow(

@@ -7,10 +7,12 @@ import torch
 
 from zonkey.checkpoint import save_model
 from zonkey.config import Config, ModelConfig, StageConfig
+from zonkey.data import Corpus
 from zonkey.files import file_fingerprint
 from zonkey.fit import Run, TrainSummary, code_fingerprint, fit
 from zonkey.model import Zonkey
 from zonkey.train.learner import Part, ZonkeyLearner
+from zonkey.train.vocabulary import remember
 
 
 def train_level(config: Config, level: int, corpus: Path, below: Path | None, out: Path, runs: Path) -> TrainSummary:
@@ -41,7 +43,7 @@ def finetune(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -
 
 
 def train_flow(config: Config, corpus: Path, model: Path, out: Path, runs: Path) -> TrainSummary:
-    """Train the flows of all levels on what a finished model compresses; arguments and errors as :func:`finetune`.
+    """Train the flows of all levels on the windows of a finished model; arguments and errors as :func:`finetune`.
 
     Nothing else changes. A model of the ``ddmm`` objective samples with its denoisers alone: it is handed on as it is.
     """
@@ -73,7 +75,7 @@ def _train(
         out,
         runs,
         ZonkeyLearner(config, stage, only),
-        partial(_model, config, only, source),
+        partial(_model, config, only, source, corpus),
         ("zonkey.train.worker", str(only), str(corpus), str(source), str(out), str(runs)),
     )
     return fit(run)
@@ -85,8 +87,11 @@ def _shape(config: Config, only: Part) -> ModelConfig:
     return config.model.model_copy(update={"levels": config.model.levels[:count]})
 
 
-def _model(config: Config, only: Part, source: Path | None) -> Zonkey:
-    """A new model with levels 0..only, its lower levels (all, where all are trained) from ``source``."""
+def _model(config: Config, only: Part, source: Path | None, corpus: Path) -> Zonkey:
+    """A new model with levels 0..only, its lower levels (all, where all are trained) from ``source``.
+
+    Flows that are to be trained get their vocabularies from the corpus.
+    """
     shape = _shape(config, only)
     count = len(shape.levels)
     with torch.random.fork_rng(devices=[]):
@@ -98,4 +103,6 @@ def _model(config: Config, only: Part, source: Path | None) -> Zonkey:
         if lower.config.levels != want or lower.config.objective != shape.objective:
             raise ValueError(f"{source} holds a model of another shape than params.yaml asks; train it again")
         model.load_state_dict(lower.state_dict(), strict=False)
+    if only == "flow":
+        remember(model, Corpus(corpus, "train"), config.seed)
     return model
