@@ -1,4 +1,4 @@
-"""Infilling: known positions are held, unknown ones start from noise, at every level the gap touches.
+"""Infilling: known positions are held; unknown ones are searched with flows, or start from noise (``ddmm``).
 
 Shapes: B candidates, N positions, S segments, D width, E = C x D.
 """
@@ -14,6 +14,7 @@ from torch.nn.functional import embedding
 
 from zonkey.existence import Segments, real_positions, to_documents
 from zonkey.generate.markup import Gap, parse_gaps
+from zonkey.generate.search import UNKNOWN, Search
 from zonkey.level import Level
 from zonkey.losses import cosine_logits
 from zonkey.model import Zonkey
@@ -34,9 +35,10 @@ class _Template:
 def infill(model: Zonkey, text: str, *, steps: int | None = None, seed: int = 0) -> str:
     """Fill the gaps of a text, ``{gap:12}`` with 12 bytes and ``{gap}`` with as many as fit best.
 
-    In every step the text so far goes up through all levels; segments that touch a gap are noised, less from step
-    to step, denoised from the top down, and known bytes are put back. Free lengths are tried side by side; the
-    candidate whose gap and surroundings the model finds likeliest wins.
+    With flows, words are searched that fit (:mod:`zonkey.generate.search`). With the ``ddmm`` objective, in every step
+    the text so far goes up through all levels; segments that touch a gap are noised, less from step to step, denoised
+    from the top down, and known bytes are put back; flows have no use for steps. Free lengths are tried side by side;
+    the candidate whose gap and surroundings the model finds likeliest wins.
 
     Raises:
         ValueError: no gap, a malformed one, no step, or a text too short or too long for the model.
@@ -49,9 +51,8 @@ def infill(model: Zonkey, text: str, *, steps: int | None = None, seed: int = 0)
     for sizes in candidates:
         left = iter(sizes)
         rows.append([part.encode() if isinstance(part, str) else next(left) for part in parts])
-    template = _template(rows, model)
-    filled, scores = _fill(model, template, steps or model.config.steps, seeded(seed, device=model.device))
-    best = int(scores.argmax())
+    filled, scores = _fill(model, _template(rows, model), steps, seed)
+    best = max(range(len(scores)), key=scores.__getitem__)
     return _read(parts, candidates[best], filled[best])
 
 
@@ -63,7 +64,7 @@ def fill_gaps(
     Args:
         model: a trained model.
         texts: of each text known bytes and lengths of gaps, in order; neither has to be whole characters.
-        steps: denoiser calls; None takes the model's own number.
+        steps: of the sampler, with the ``ddmm`` objective; None takes the model's own number.
         seed: the same seed and texts give the same bytes.
 
     Raises:
@@ -74,10 +75,19 @@ def fill_gaps(
         raise ValueError("give a list of at least one text with gaps")
     if bad := [part for text in texts for part in text if isinstance(part, int) and part < 1]:
         raise ValueError(f"a gap has {bad[0]} bytes; at least 1 is needed")
-    template = _template(texts, model)
-    filled, _ = _fill(model, template, steps or model.config.steps, seeded(seed, device=model.device))
-    lengths = template.lengths.tolist()
-    return [bytes(row[:length]) for row, length in zip(filled.tolist(), lengths, strict=True)]
+    return _fill(model, _template(texts, model), steps, seed)[0]
+
+
+def _fill(model: Zonkey, template: _Template, steps: int | None, seed: int) -> tuple[list[bytes], list[float]]:
+    """Whole texts, and the mean log probability of a byte where something was filled."""
+    random, lengths = seeded(seed, device=model.device), template.lengths.tolist()
+    if model.config.objective == "flow":
+        search = Search(model, random)
+        holes = template.known.masked_fill(template.unknown, UNKNOWN).tolist()
+        found = [search.fill(row[:length]) for row, length in zip(holes, lengths, strict=True)]
+        return [text for text, _ in found], [score for _, score in found]
+    filled, scores = _denoised(model, template, steps or model.config.steps, random)
+    return [bytes(row[:length]) for row, length in zip(filled.tolist(), lengths, strict=True)], scores.tolist()
 
 
 def _check_steps(steps: int | None) -> None:
@@ -96,8 +106,8 @@ def _template(texts: Sequence[Sequence[bytes | int]], model: Zonkey) -> _Templat
     return _Template(known.clamp(min=0), known < 0, lengths)
 
 
-def _read(parts: tuple[str | Gap, ...], lengths: tuple[int, ...], filled: Int[Tensor, " N"]) -> str:
-    data, out, at, left = bytes(filled.tolist()), [], 0, iter(lengths)
+def _read(parts: tuple[str | Gap, ...], lengths: tuple[int, ...], data: bytes) -> str:
+    out, at, left = [], 0, iter(lengths)
     for part in parts:
         size = len(part.encode()) if isinstance(part, str) else next(left)
         out.append(part if isinstance(part, str) else data[at : at + size].decode("utf-8", errors="replace"))
@@ -106,7 +116,7 @@ def _read(parts: tuple[str | Gap, ...], lengths: tuple[int, ...], filled: Int[Te
 
 
 @torch.no_grad()
-def _fill(
+def _denoised(
     model: Zonkey, template: _Template, steps: int, generator: torch.Generator
 ) -> tuple[Int[Tensor, "B N"], Float[Tensor, " B"]]:
     codebook = to_sphere(model.codebook)

@@ -1,0 +1,148 @@
+"""Beam search through gaps: words that agree with what is known, weighed by what a flow expects."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from tests.model.build import model, random
+from zonkey.flow import Flow
+from zonkey.generate.search import AHEAD, UNKNOWN, Search, _Words, _words
+
+WORDS = [b"the ", b"cat ", b"car ", b"runs", b"stop", b""]
+WIDTH = 8
+
+
+class Expecting(Flow):
+    """Expects words by a table: chance of each after the window's last one (None: of a window that begins)."""
+
+    def __init__(self, table: dict[bytes | None, dict[bytes, float]], window: int = 8) -> None:
+        torch.nn.Module.__init__(self)
+        self.table, self.window, self.block, self.end = table, window, 1, vectors()[-1]
+
+    def forward(self, x, t, estimate, known, start=0):
+        assert known.shape[1] == start < self.window and (t == 1).all() and not estimate.any()
+        asked = []
+        for row in known:
+            last = WORDS[int((vectors() @ row[-1]).argmax())] if len(row) else None
+            chance = self.table.get(last, {})
+            logits = torch.tensor([math.log(chance.get(word, 1e-4)) for word in WORDS])
+            asked.append((logits[:, None] * vectors()).sum(dim=0) / WIDTH**0.5)  # an inner product gives it back
+        return torch.stack(asked)[:, None]
+
+
+def vectors() -> torch.Tensor:
+    return WIDTH**0.5 * torch.eye(WIDTH)[: len(WORDS)]
+
+
+def search(expects: Flow, before: bytes = b"") -> Search:
+    """A search in WORDS alone, where nothing is known of the text before a gap but where the last word begins."""
+    rows = torch.full((len(WORDS), 4), -2)
+    for at, word in enumerate(WORDS):
+        rows[at, : len(word)] = torch.tensor(list(word))
+    sizes = torch.tensor([len(word) for word in WORDS])
+    words = _Words(expects, vectors(), torch.arange(len(WORDS)), vectors(), rows, sizes)
+    made = Search(model(1), random())
+    made.levels = [(1, words), *made.levels]
+    made._before = lambda known, level: (len(before), ()) if level else (len(known), ())
+    return made
+
+
+def holes(text: str) -> list[int]:
+    return [UNKNOWN if letter == "_" else ord(letter) for letter in text]
+
+
+def test_the_likeliest_word_that_fits_is_taken() -> None:
+    table = {None: {b"the ": 0.9}, b"the ": {b"stop": 0.6, b"cat ": 0.3, b"car ": 0.1}}
+    assert search(Expecting(table)).fill(holes("the ____"))[0] == b"the stop"
+    assert search(Expecting(table)).fill(holes("the c___"))[0] == b"the cat "
+    assert search(Expecting(table)).fill(holes("the __r_"))[0] == b"the car "
+
+
+def test_what_follows_has_its_say() -> None:
+    table = {
+        None: {b"the ": 1.0},
+        b"the ": {b"cat ": 0.3, b"car ": 0.6},
+        b"cat ": {b"runs": 0.9},
+        b"car ": {b"stop": 0.9},
+    }
+    assert search(Expecting(table)).fill(holes("the ca__runs"))[0] == b"the cat runs"
+    assert search(Expecting(table)).fill(holes("the ca__stop"))[0] == b"the car stop"
+
+
+def test_its_score_is_the_mean_log_probability_of_a_byte() -> None:
+    table = {None: {b"the ": 0.8, b"runs": 0.2}, b"the ": {b"cat ": 0.75, b"car ": 0.25}}
+    total = sum(table[None].values()) + 4e-4, sum(table[b"the "].values()) + 4e-4
+    want = math.log(0.8 / total[0]) + math.log(0.75 / total[1])
+    text, score = search(Expecting(table)).fill(holes("the ____"))
+    assert text == b"the cat " and score == pytest.approx(want / 8, abs=1e-5)
+
+
+def test_segments_end_and_others_begin() -> None:
+    table = {None: {b"the ": 1.0}, b"the ": {b"cat ": 1.0}, b"cat ": {b"": 1.0}}
+    assert search(Expecting(table)).fill(holes("the cat ________"))[0] == b"the cat the cat "
+
+
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_full_window_is_followed_by_a_new_one(window: int) -> None:
+    table = {None: {b"the ": 1.0}, b"the ": {b"cat ": 1.0}, b"cat ": {b"runs": 1.0}}
+    want = {1: b"the the the ", 2: b"the cat the "}[window]
+    assert search(Expecting(table, window)).fill(holes("_" * 12))[0] == want
+
+
+def test_who_expects_nothing_but_ends_comes_to_one() -> None:
+    table = {word: {b"": 1.0} for word in [None, *WORDS]}
+    assert len(search(Expecting(table)).fill(holes("the ____ ____"))[0]) == 13
+
+
+def test_where_no_word_agrees_bytes_do() -> None:
+    """The first gap has no word, the second has; a text goes on behind a gap that no word agrees with."""
+    table = {None: {b"the ": 1.0}, b"the ": {b"cat ": 1.0}}
+    found, _ = search(Expecting(table)).fill(holes("x_yz"))
+    assert found[:1] == b"x" and found[2:] == b"yz"
+    found, _ = search(Expecting(table)).fill(holes("the c___xxxx"))
+    assert found == b"the cat xxxx"
+
+
+def test_only_so_much_of_what_follows_counts() -> None:
+    """Words agree up to the limit and not behind it."""
+    table = {
+        None: {b"the ": 1.0},
+        b"the ": {b"cat ": 0.4, b"car ": 0.6},
+        b"cat ": {b"cat ": 1.0},
+        b"car ": {b"stop": 0.9, b"cat ": 0.1},
+    }
+    text = "the ca__" + "cat " * (AHEAD // 4)
+    assert search(Expecting(table)).fill(holes(text + "zzzz"))[0].startswith(b"the cat ")
+
+
+def test_words_are_the_vocabularys_and_bytes_the_alphabet() -> None:
+    built = model(2)
+    flow = built.levels[1].flow
+    flow.vocabulary[3] = flow.end
+    words = _words(built, 1)
+    strings = [bytes(row[: int(size)].tolist()) for row, size in zip(words.bytes, words.sizes, strict=True)]
+    decoded = built.levels[0].decode(flow.vocabulary[:, None], torch.ones(len(flow.vocabulary), dtype=torch.long))
+    read = built.read(decoded.x, decoded.lengths)
+    for at, string in enumerate(words.string.tolist()):
+        assert strings[string] == (b"" if at == 3 else read[at])
+    assert strings[-1] == b"" and len(set(strings)) == len(strings)
+    letters = _words(built, 0)
+    assert sorted(letters.bytes[:-1, 0].tolist()) == list(range(256)) and letters.sizes.tolist() == [1] * 256 + [0]
+
+
+def test_it_begins_where_the_last_segment_does() -> None:
+    built = model(2)
+    made, text = Search(built, random()), b"The river runs to the sea and on"
+    begin, window = made._before(text, 1)
+    below, above = built.segment(text.decode()).levels
+    assert begin == below.starts[-1]
+    inside = [start for start in below.starts[:-1] if start >= above.starts[-1]]
+    assert len(window) == len(inside)
+    vectors = built.encode([text.decode()], 0).vectors[0]
+    if inside:
+        torch.testing.assert_close(torch.stack(window), vectors[below.starts.index(inside[0]) : -1])
+    begin, window = made._before(text, 0)
+    assert begin == len(text) and len(window) == len(text) - below.starts[-1]

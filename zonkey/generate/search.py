@@ -1,0 +1,180 @@
+"""Infilling with flows: rows of vocabulary vectors that agree with every known byte, the likeliest of them.
+
+Departs from the paper, which denoises what touches a gap: beam search over what the flow expects after the text before
+the gap, in words that have to fit what is known on both sides (docs/experiments.md).
+
+Shapes: S paths, U different strings, W bytes of the longest, K candidates, P vectors of a window, D width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from zonkey.flow import Flow, scores
+from zonkey.model import Zonkey
+from zonkey.sphere import SAME, sphere_noise, to_sphere
+from zonkey.text import BYTES
+
+PATHS = 24  # that are followed side by side
+AHEAD = 24  # known bytes after a gap that have their say
+UNKNOWN = -1
+NONE = -2  # behind the end of a string
+NEVER = -1e9
+LEAST = 1e-30  # probability
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What a flow may choose: strings, and a vector for each; the end of a segment is the last, and empty."""
+
+    flow: Flow
+    candidates: Float[Tensor, "K D"]
+    string: Int[Tensor, " K"]  # of every candidate
+    vectors: Float[Tensor, "U D"]
+    bytes: Int[Tensor, "U W"]
+    sizes: Int[Tensor, " U"]
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A way through a text: up to which byte, what is written, how likely, and the vectors of the window so far."""
+
+    at: int
+    written: bytes
+    score: float
+    window: tuple[Float[Tensor, " D"], ...]
+
+
+class Search:
+    """Fills gaps with the flow of level 1, and with that of level 0 where there is no other or it knows no word."""
+
+    def __init__(self, model: Zonkey, generator: torch.Generator) -> None:
+        self.model, self.generator = model, generator
+        self.levels = [(level, _words(model, level)) for level in reversed(range(min(len(model.levels), 2)))]
+
+    @torch.no_grad()
+    def fill(self, text: list[int]) -> tuple[bytes, float]:
+        """The text with its gaps (:data:`UNKNOWN`) filled one after another, and the mean log probability of a byte."""
+        text, total, count = list(text), 0.0, 0
+        while UNKNOWN in text:
+            start = text.index(UNKNOWN)
+            stop = next((at for at in range(start, len(text)) if text[at] != UNKNOWN), len(text))
+            ahead = next((at for at in range(stop, len(text)) if text[at] == UNKNOWN), len(text))
+            begin, path = self._gap(text, start, stop, min(ahead, stop + AHEAD))
+            text[start:stop] = path.written[start - begin : stop - begin]
+            total, count = total + path.score, count + path.at - begin
+        return bytes(text), total / max(count, 1)
+
+    def _gap(self, text: list[int], start: int, stop: int, ahead: int) -> tuple[int, _Path]:
+        """Where the search began, and the likeliest path through the gap and, if words agree, what follows."""
+        for level, words in self.levels:
+            begin, window = self._before(bytes(text[:start]), level)
+            through = self._follow(words, text, [_Path(begin, b"", 0.0, window)], stop)
+            if through:
+                best = self._follow(words, text, through, ahead) or through
+                return begin, max(best, key=lambda path: path.score)
+        raise AssertionError("bytes always agree with a text")
+
+    def _before(self, known: bytes, level: int) -> tuple[int, tuple[Float[Tensor, " D"], ...]]:
+        """Where the search begins, and the window's vectors before that.
+
+        The last segment below ``level`` may go on in the gap: it is searched anew. Bytes of level 0 are whole.
+        """
+        if len(known) < 2:
+            return 0, ()
+        model = self.model
+        x = embedding(torch.tensor([list(known)], device=model.device), to_sphere(model.codebook))
+        lengths = torch.tensor([len(known)], device=model.device)
+        offsets = torch.arange(len(known), device=model.device)
+        for part in model.levels[:level]:
+            _, segments = part.split(x, lengths)
+            x, lengths, offsets = part.compress(x, segments)[None], segments.counts, offsets[segments.start]
+        _, segments = model.levels[level].split(x, lengths)
+        first, last = int(segments.start[-1]), int(lengths[0]) - 1
+        if level == 0:
+            return len(known), tuple(x[0, first:])
+        return int(offsets[last]), tuple(x[0, first:last])
+
+    def _follow(self, words: _Words, text: list[int], paths: list[_Path], goal: int) -> list[_Path]:
+        """Lengthen the likeliest paths until all have written up to ``goal``; none is left where no word agrees."""
+        while any(path.at < goal for path in paths):
+            open_ = [path for path in paths if path.at < goal]
+            chance = self._chances(words, open_)
+            chance = chance.masked_fill(~_agrees(words, text, [path.at for path in open_]), NEVER)
+            total = chance + torch.tensor([path.score for path in open_], device=chance.device)[:, None]
+            best = total.flatten().topk(min(PATHS, total.numel()))
+            grown = [
+                _lengthened(open_[index // total.shape[1]], words, index % total.shape[1], score)
+                for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                if score > NEVER / 2
+            ]
+            done = [path for path in paths if path.at >= goal]
+            paths = sorted(done + grown, key=lambda path: -path.score)[:PATHS]
+        return paths
+
+    def _chances(self, words: _Words, paths: list[_Path]) -> Float[Tensor, "S U"]:
+        """Log probability of every string after every path; a full window is followed by a new one."""
+        flow = words.flow
+        windows = [path.window if len(path.window) < flow.window else () for path in paths]
+        out = words.vectors.new_zeros(len(windows), len(words.vectors))
+        for length in sorted({len(window) for window in windows}):
+            rows = [row for row, window in enumerate(windows) if len(window) == length]
+            known = words.vectors.new_zeros(len(rows), length, words.vectors.shape[1])
+            if length:
+                known = torch.stack([torch.stack(windows[row]) for row in rows])
+            chance = scores(self._asked(flow, known), words.candidates).softmax(dim=-1)
+            summed = out.new_zeros(len(rows), out.shape[1]).index_add(1, words.string, chance)
+            out[rows] = summed.clamp(min=LEAST).log()
+            if not length:
+                out[rows, -1] = NEVER  # no segment is empty
+        return out
+
+    def _asked(self, flow: Flow, known: Float[Tensor, "S P D"]) -> Float[Tensor, "S D"]:
+        """What the flow asks for next, where nothing but noise stands yet."""
+        count, length, width = known.shape
+        whole = length - length % flow.block
+        size = min(flow.block, flow.window - whole)
+        x = sphere_noise((count, size, width), self.generator, known.device)
+        t = known.new_ones(count, size)
+        inside = length - whole  # of a block that has begun
+        x[:, :inside], t[:, :inside] = known[:, whole:], 0.0
+        return flow(x, t, torch.zeros_like(x), known[:, :whole], whole)[:, inside]
+
+
+def _lengthened(path: _Path, words: _Words, word: int, score: float) -> _Path:
+    string = bytes(words.bytes[word, : int(words.sizes[word])].tolist())
+    window = path.window if len(path.window) < words.flow.window else ()
+    return _Path(path.at + len(string), path.written + string, score, (*window, words.vectors[word]) if string else ())
+
+
+def _words(model: Zonkey, level: int) -> _Words:
+    flow = model.levels[level].flow
+    assert flow is not None  # the objective is flow
+    candidates = model.candidates(level)
+    end = torch.nn.functional.cosine_similarity(candidates, flow.end, dim=-1) > SAME
+    if level:
+        decoded = model.levels[level - 1].decode(candidates[:, None], torch.ones_like(end, dtype=torch.long))
+        read = model.read(decoded.x, decoded.lengths)
+    else:
+        read = [bytes([value]) for value in range(BYTES)] + [b""]
+    read = [b"" if ends else string for string, ends in zip(read, end.tolist(), strict=True)]
+    strings = [*sorted({string for string in read if string}), b""]
+    number = {string: at for at, string in enumerate(strings)}
+    string = torch.tensor([number[one] for one in read], device=model.device)
+    vectors = candidates.new_zeros(len(strings), candidates.shape[1]).index_copy(0, string, candidates)
+    sizes = torch.tensor([len(one) for one in strings], device=model.device)
+    rows = torch.full((len(strings), max(map(len, strings))), NONE, device=model.device)
+    for at, one in enumerate(strings):
+        rows[at, : len(one)] = torch.tensor(list(one), device=model.device)
+    return _Words(flow, candidates, string, vectors, rows, sizes)
+
+
+def _agrees(words: _Words, text: list[int], at: list[int]) -> Bool[Tensor, "S U"]:
+    """Which strings agree with the known bytes from each place on; what is behind the text's end is not known."""
+    longest = words.bytes.shape[1]
+    padded = torch.tensor([*text, *[UNKNOWN] * longest], device=words.bytes.device)
+    here = torch.stack([padded[place : place + longest] for place in at])[:, None]
+    return ((here == UNKNOWN) | (words.bytes == NONE) | (here == words.bytes)).all(dim=-1)
