@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ FEW = [
     "iron and copper are mined in the northern hills. ",
 ]
 STEPS = {1: 100, 2: 80, 3: 60}  # of training, by the number of levels
+GUESS = math.log(16)  # loss above level 0 of who knows nothing: the truth and 15 others
 ENDS = 8  # steps at both ends that are averaged
 
 
@@ -67,8 +69,8 @@ def test_all_levels_learn_together(levels: int, objective: str) -> None:
     assert last < (0.5 if levels == 1 else 0.75) * first, progress
     before, after = progress.accuracy[0]
     assert after > before + (0.35 if levels == 1 else 0.1), progress
-    for index, (high, low) in enumerate(progress.clean):
-        assert low < (0.75 if index == 0 else 0.9) * high, (index, progress)
+    for index, (high, low) in enumerate(progress.clean):  # untrained vectors are alike, which is easy above level 0
+        assert low < (0.75 * high if index == 0 else GUESS / 2), (index, progress)
 
 
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
