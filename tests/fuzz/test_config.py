@@ -138,7 +138,7 @@ def broken(draw: st.DrawFn) -> Any:
         if kind == "set":
             inside[key] = draw(trees)
         elif kind == "wrap":
-            inside[key] = draw(st.sampled_from([[inside[key]], {str(key): inside[key]}, str(inside[key])]))
+            inside[key] = draw(st.sampled_from([[inside[key]], {str(key): inside[key]}, [inside[key], 1]]))
         elif kind == "double" and isinstance(inside, list):
             inside.append(copy.deepcopy(inside[key]))
         elif kind == "swap":
@@ -301,6 +301,17 @@ def test_a_value_of_any_length_is_refused_in_short(value: Any) -> None:
     with pytest.raises(ConfigError, match="'seed'") as caught:
         parse(Config, copy.deepcopy(VALUES[1]) | {"seed": value}, "params.yaml")
     one_sentence(caught.value)
+
+
+@pytest.mark.parametrize("at", [("seed",), ("ablations", "variants", "reference", "changes", "seed")], ids=str)
+def test_a_list_that_holds_itself_is_refused(at: Path_) -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    values = copy.deepcopy(VALUES[1])
+    holder(values, at)[at[-1]] = loop
+    with pytest.raises(ConfigError) as caught:
+        parse(Config, values, "params.yaml")
+    one_sentence(caught.value, ".".join(map(str, at)))
 
 
 def test_a_date_is_no_value_of_a_variant() -> None:

@@ -28,6 +28,7 @@ def raw(levels: int = 2, objective: str = "flow", **level: Any) -> dict[str, Any
         merge(values, YAML(typ="safe").load((ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")))
     first = values["model"]["levels"][0]
     values["model"] |= {"objective": objective, "max_text_bytes": 4096}
+    values["data"]["max_bytes"] = 4096
     values["model"]["levels"] = [first | {"width": 16 * first["vectors"] ** number} | level for number in range(levels)]
     values["train"]["levels"] = [copy.deepcopy(values["train"]["levels"][0]) for _ in range(levels)]
     values["runtime"] = {"device": "cpu", "precision": "float32", "threads": 1}

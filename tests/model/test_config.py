@@ -148,7 +148,7 @@ def test_contradictions_are_named(changes: dict[Path_, Any], names: tuple[str, .
     ("text", "says"),
     [
         ("- a\n- b\n", "list"),
-        ("", "NoneType"),
+        ("", "holds nothing"),
         ("a: [1", "not valid YAML"),
         ("seed: 0\nseed: 1\n", "not valid YAML"),
     ],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zonkey.config.base import Count, Frozen, Positive, Rate
+from zonkey.config.base import Frozen, Positive, Rate, Repository, Seed
 
 
 class DataConfig(Frozen):
@@ -14,13 +14,13 @@ class DataConfig(Frozen):
 
     source: Literal["encyclopedia", "encyclopedia-other", "parquet", "jsonl", "text", "hub"]
     path: str | None  # local file or glob, for parquet, jsonl and text
-    hub_name: str
+    hub_name: Repository
     hub_config: str
     hub_revision: str
-    text_column: str
-    id_column: str
+    text_column: Annotated[str, Field(min_length=1)]
+    id_column: str  # "" names documents by their content
     documents: Positive | None  # how many to take; null takes all
-    seed: Count  # of the built-in grammar, and of the split
+    seed: Seed  # of the built-in grammar, and of the split
     min_bytes: Annotated[Positive, Field(ge=2)]  # shorter documents are skipped and counted
     max_bytes: Positive  # longer documents are cut here and counted
     judge: Rate  # fraction of documents, by hash of the id: seen by the judge of generated text alone

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from zonkey.config.base import Count, Factor, Fraction, Frozen, Positive, Rate
+from zonkey.config.base import (
+    DEEPEST,
+    Count,
+    Factor,
+    Fraction,
+    Frozen,
+    Layers,
+    Positive,
+    Rate,
+    Seed,
+    Size,
+    TextWithGap,
+    Word,
+)
 from zonkey.config.training import StageConfig
 
 
@@ -16,8 +29,8 @@ class SampleConfig(Frozen):
     texts: Positive
     steps: Positive
     length: Literal["expected", "sampled"]
-    seed: Count
-    gaps: Annotated[tuple[str, ...], Field(strict=False)]  # texts with {gap} or {gap:N} marks
+    seed: Seed
+    gaps: Annotated[tuple[TextWithGap, ...], Field(strict=False)]
 
 
 class EvaluateConfig(Frozen):
@@ -27,15 +40,15 @@ class EvaluateConfig(Frozen):
     noise_levels: Annotated[tuple[Fraction, ...], Field(min_length=1, strict=False)]
     generated: Positive
     least_count: Positive  # times that a word has to stand in the training text to count as one that exists
-    seed: Count
+    seed: Seed
 
 
 class LanguageConfig(Frozen):
     """The shape of the autoregressive baselines: a causal transformer."""
 
-    width: Positive
-    heads: Positive
-    layers: Positive
+    width: Size
+    heads: Size
+    layers: Layers
     context: Annotated[Positive, Field(ge=2)]  # bytes of text that it sees at most, whatever it reads them as
 
     @model_validator(mode="after")
@@ -68,7 +81,7 @@ class SuitesConfig(Frozen):
     skip: Count  # held-out texts at the beginning that are left out: choices were made on them
     documents: Positive  # held-out texts, after these
     segmented: Positive  # held-out texts for segmentation, which is cheap
-    bpe_vocabulary: Annotated[int, Field(ge=257)]  # most entries of the tokenizers that only split
+    bpe_vocabulary: Annotated[Positive, Field(ge=257)]  # most entries of the tokenizers that only split
     bpe_bytes: Positive  # of training text that these learn from, at most
     rate_within: Fraction  # share of the rate that splitters set to it may miss it by
     generated: Positive  # texts of every source
@@ -79,7 +92,7 @@ class SuitesConfig(Frozen):
     context: Positive  # known bytes beside a gap
     infill_steps: Positive  # of the sampler, for a text with gaps
     perturbations: Annotated[tuple[Rate, ...], Field(min_length=1, strict=False)]  # share of the characters hit
-    seed: Count
+    seed: Seed
 
 
 class BudgetConfig(Frozen):
@@ -99,11 +112,11 @@ class VariantConfig(Frozen):
 class AblationsConfig(Frozen):
     """Small models that differ in one thing each and share a budget: bytes of text seen in training."""
 
-    levels: Positive  # how many a variant has; above those of ``model`` the top one is repeated
+    levels: Annotated[Positive, Field(le=DEEPEST)]  # of a variant; above those of ``model`` the top one is repeated
     steps: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of training, by level
     finetune: Count  # steps end to end; 0 leaves them out
     flow: Positive  # steps of the flows
-    variants: dict[Annotated[str, Field(pattern=r"^\w+$")], VariantConfig]
+    variants: dict[Word, VariantConfig]
 
     @model_validator(mode="after")
     def _check(self) -> AblationsConfig:

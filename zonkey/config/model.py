@@ -6,35 +6,34 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zonkey.config.base import Factor, Fraction, Frozen, Positive, Rate, Weight
+from zonkey.config.base import DEEPEST, Factor, Fraction, Frozen, Layers, Positive, Rate, Size, Weight
 
 
 class LevelConfig(Frozen):
     """The shape of one level; the same at every level."""
 
-    width: Positive  # D
-    heads: Positive
-    window: Annotated[Positive, Field(ge=4)]  # L
-    vectors: Positive  # C
-    compressor_layers: Positive
-    denoiser_layers: Positive
-    decompressor_layers: Positive
-    flow_layers: Positive  # of the network that the flow objective samples windows with
-    splitter_layers: Positive
+    width: Size  # D
+    heads: Size
+    window: Annotated[Size, Field(ge=4)]  # L
+    vectors: Size  # C
+    compressor_layers: Layers
+    denoiser_layers: Layers
+    decompressor_layers: Layers
+    flow_layers: Layers  # of the network that the flow objective samples windows with
+    splitter_layers: Layers
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
-    splitter_radius: Positive  # positions seen on each side by the splitter's local attention
+    splitter_radius: Size  # positions seen on each side by the splitter's local attention
     decompressor: Literal["parallel", "sequential"]
     locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
     foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
-    predictor_sees: Positive  # positions that foresee those to come
-    predictor_ahead: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]  # of these: 1 is the next one
+    predictor_sees: Size  # positions that foresee those to come
+    predictor_ahead: Annotated[tuple[Size, ...], Field(min_length=1, strict=False)]  # of these: 1 is the next one
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
     generative_rows: Fraction  # of the segments that also pass with noise in a training step (noisy, dirty)
-    # segments kept per batch in training, over target_rate x positions
-    capacity: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+    capacity: Annotated[float, Field(gt=1, allow_inf_nan=False)]  # segments kept in training, over expected ones
 
     @property
     def foresees(self) -> bool:
@@ -90,8 +89,8 @@ class ModelConfig(Frozen):
 
     objective: Literal["flow", "ddmm"]
     existence: Literal["soft", "hard"]  # hard: 0 or 1, by the begins drawn; attention sends them no gradient
-    max_text_bytes: Positive
-    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, strict=False)]
+    max_text_bytes: Annotated[Positive, Field(ge=2)]  # of a text that goes through it
+    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, max_length=DEEPEST, strict=False)]
     flow: FlowConfig
     sampler: SamplerConfig
     ddmm: DDMMConfig

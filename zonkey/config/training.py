@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from zonkey.config.base import Count, Fraction, Frozen, Positive, Weight
+from zonkey.config.base import Count, Fraction, Frozen, Positive, Size, Weight
 
 
 class StageConfig(Frozen):
@@ -19,6 +19,18 @@ class StageConfig(Frozen):
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of AdamW
     matrix_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of Muon, for matrices in blocks
 
+    def check_divides(self, processes: int) -> None:
+        """Raises ValueError where a batch cannot be cut into parts of as many documents each."""
+        parts = processes * self.micro_batches
+        if self.batch % parts:
+            of = f"{self.micro_batches} micro_batches" + (f" in each of {processes} processes" if processes > 1 else "")
+            raise ValueError(f"batch {self.batch} does not divide into {of}; give a multiple of {parts}")
+
+    @model_validator(mode="after")
+    def _check(self) -> StageConfig:
+        self.check_divides(1)
+        return self
+
 
 class TrainConfig(Frozen):
     """What all training runs share."""
@@ -26,12 +38,12 @@ class TrainConfig(Frozen):
     optimizer: Literal["muon", "adamw"]
     warmup: Fraction  # of the steps
     weight_decay: Weight
-    clip: Annotated[float, Field(gt=0)]
+    clip: Annotated[float, Field(gt=0)]  # of the gradient's norm; .inf leaves it
     validate_every: Positive
     validate_batches: Positive
     checkpoint_every: Positive
     sample_texts: Count  # generated at each validation, into the log
-    processes: Positive  # started with torch.distributed.run when above 1
+    processes: Size  # started with torch.distributed.run when above 1
     levels: Annotated[tuple[StageConfig, ...], Field(min_length=1, strict=False)]
     finetune: StageConfig
     flow: StageConfig  # the networks that sample compressed vectors, on a finished model
@@ -42,4 +54,4 @@ class RuntimeConfig(Frozen):
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
-    threads: Count  # 0 leaves torch's choice
+    threads: Annotated[int, Field(ge=0, le=2**16)]  # 0 leaves torch's choice

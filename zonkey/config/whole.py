@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from zonkey.config.base import Count, Frozen
+from zonkey.config.base import Frozen, Name, Seed, Word
 from zonkey.config.data import DataConfig
 from zonkey.config.losses import LossConfig
 from zonkey.config.measuring import (
@@ -21,7 +22,7 @@ from zonkey.config.measuring import (
     SuitesConfig,
 )
 from zonkey.config.model import ModelConfig
-from zonkey.config.training import RuntimeConfig, TrainConfig
+from zonkey.config.training import RuntimeConfig, StageConfig, TrainConfig
 
 
 class PipelineConfig(Frozen):
@@ -38,7 +39,7 @@ class PipelineConfig(Frozen):
         if source in ("parquet", "jsonl", "text") and path:
             fixed = itertools.takewhile(lambda part: not set(part) & set("*?["), Path(path).parts)
             prepare = str(Path(*fixed))
-            if prepare in (".", "data"):  # would hold what the pipeline itself makes
+            if _holds_results(Path(prepare)):
                 raise ValueError(f"data.path {path!r} matches in {prepare!r}; put the files in a folder of their own")
         below = ["data/corpus/corpus.json", *(f"models/level{level}" for level in range(levels))]
         return cls(
@@ -51,8 +52,8 @@ class PipelineConfig(Frozen):
 class Config(Frozen):
     """The whole of ``params.yaml``."""
 
-    profile: str
-    seed: Count
+    profile: Name
+    seed: Seed
     data: DataConfig
     model: ModelConfig
     losses: LossConfig
@@ -62,8 +63,8 @@ class Config(Frozen):
     evaluate: EvaluateConfig
     baselines: BaselinesConfig
     suites: SuitesConfig
-    seeds: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
-    budgets: dict[Annotated[str, Field(pattern=r"^\w+$")], BudgetConfig]  # by what the suite calls them
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)]  # that the suite of seeds trains with
+    budgets: dict[Word, BudgetConfig]  # by what the suite calls them
     ablations: AblationsConfig
     adaptation: AdaptationConfig
     pipeline: PipelineConfig
@@ -75,6 +76,18 @@ class Config(Frozen):
                 f"train.levels has {len(self.train.levels)} entries for {len(self.model.levels)} model.levels;"
                 " give one for each"
             )
+        if self.data.max_bytes > self.model.max_text_bytes:
+            raise ValueError(
+                f"data.max_bytes is {self.data.max_bytes}, above model.max_text_bytes {self.model.max_text_bytes}:"
+                " held-out texts would be too long for the model; lower the first or raise the second"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} hold one twice; give each once")
+        for name, stage in self._stages():
+            try:
+                stage.check_divides(self.train.processes)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}, or change train.processes") from None
         want = PipelineConfig.of(self.data.source, self.data.path, len(self.model.levels))
         for name in PipelineConfig.model_fields:
             if getattr(self.pipeline, name) != getattr(want, name):
@@ -83,3 +96,15 @@ class Config(Frozen):
                     " these data and levels; run `zonkey profile` (without a name) to bring it in line"
                 )
         return self
+
+    def _stages(self) -> Iterator[tuple[str, StageConfig]]:
+        """What several processes train, by its name."""
+        yield from ((f"train.levels.{number}", stage) for number, stage in enumerate(self.train.levels))
+        yield from (("train.finetune", self.train.finetune), ("train.flow", self.train.flow))
+        yield "baselines.stage", self.baselines.stage
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether the pipeline writes into it, or below it: text there would depend on what is made from it."""
+    above = {"..", folder.anchor}  # the working directory itself has no parts
+    return set(folder.parts) <= above or folder == Path("data") or folder.parts[:2] == ("data", "corpus")
