@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
@@ -13,6 +13,8 @@ from zonkey.files import folder_beside, write_beside
 from zonkey.notebook.plain import plain, without_outputs
 
 PARAMS = "params.yaml"
+LEFT_BY_EDITORS = {".ipynb_checkpoints", ".DS_Store"}
+PUBLISHED = "Written by the pipeline; read in this order."  # in the README of a published folder
 
 
 def strip(notebooks: Path, out: Path) -> list[Path]:
@@ -21,13 +23,15 @@ def strip(notebooks: Path, out: Path) -> list[Path]:
     With ``out`` the folder itself, its notebooks lose their outputs, and other files stay.
 
     Raises:
-        ValueError: the folder holds no notebook, or one that cannot be read.
+        ValueError: the folder holds no notebook, or one that cannot be read; or ``out`` holds other things than
+            notebooks, which would be lost.
     """
-    stripped = {path.name: _text(without_outputs(_read(path))) for path in _notebooks(notebooks)}
+    stripped = {path.name: _text(without_outputs(read(path))) for path in _notebooks(notebooks)}
     if out.resolve() == notebooks.resolve():
         for name, text in stripped.items():
             write_beside(out / name, text)
     else:
+        _check_replaceable(out, lambda: _holds_notebooks(out))
         with folder_beside(out) as beside:
             for name, text in stripped.items():
                 (beside / name).write_text(text, encoding="utf-8")
@@ -41,29 +45,50 @@ def publish(executed: Path, folders: Sequence[Path], params: Path, out: Path) ->
     Returns what was written.
 
     Raises:
-        ValueError: there is no notebook, one cannot be read or holds an error, or a folder or ``params`` is missing.
+        ValueError: there is no notebook, one cannot be read or holds an error, a folder or ``params`` is missing, or
+            a folder has a name that leads elsewhere; or ``out`` holds things that were not published, which would be
+            lost.
     """
     if not params.is_file():
         raise ValueError(f"no file {params} to publish; name the parameters of the run with --params")
+    _check_names(folders)
+    for source in (executed, *folders):
+        if out.resolve() in (source.resolve(), *source.resolve().parents):
+            raise ValueError(f"{out} would replace {source}, which is to be copied; name another folder")
+    _check_replaceable(out, lambda: _is_published(out) or _holds_notebooks(out))
     with folder_beside(out) as beside:
         titles = {}
         for path in _notebooks(executed):
-            notebook = _read(path)
+            notebook = read(path)
             _refuse_errors(notebook, path)
             (beside / path.name).write_text(_text(plain(notebook)), encoding="utf-8")
             titles[path.name] = _title(notebook, path.stem)
         for folder in folders:
-            if not folder.is_dir():
-                raise ValueError(f"no folder {folder} to publish; run the pipeline (`make repro`) first")
-            shutil.copytree(folder, beside / folder.name, ignore=shutil.ignore_patterns(".*"))
+            _copy(folder, beside / folder.name)
         shutil.copyfile(params, beside / PARAMS)
         files = sorted(path.relative_to(beside) for path in beside.glob("*/**/*") if path.is_file())
-        lines = [f"# {out.name}", "", "Written by the pipeline; read in this order.", ""]
+        lines = [f"# {out.name}", "", PUBLISHED, ""]
         lines += [f"- [{title}]({name})" for name, title in titles.items()]
         lines += ["", f"Made with these [parameters]({PARAMS}).", "", "Files:", ""]
         lines += [f"- [{path.as_posix()}]({path.as_posix()})" for path in files]
         (beside / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook in a file, in the current format.
+
+    Raises:
+        ValueError: the file is no notebook; one sentence says why.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except RecursionError:
+        raise ValueError(f"{path} is not a notebook: it is nested too deeply") from None
+    except (nbformat.ValidationError, ValueError, AttributeError, KeyError, TypeError) as error:  # any other JSON
+        raise ValueError(f"{path} is not a notebook: {str(error).splitlines()[0]:.200}") from None
+    return notebook
 
 
 def _notebooks(folder: Path) -> list[Path]:
@@ -73,11 +98,48 @@ def _notebooks(folder: Path) -> list[Path]:
     return paths
 
 
-def _read(path: Path) -> NotebookNode:
-    try:
-        return nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from None
+def _check_replaceable(out: Path, made_here: Callable[[], bool]) -> None:
+    """Refuse to replace what was not made by the same step: a mistyped name must not cost a folder."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise ValueError(f"{out} is no folder; name another")
+    if not out.exists():
+        return
+    inside = Path.cwd().resolve().is_relative_to(out.resolve())
+    if inside or (any(out.iterdir()) and not made_here()):
+        raise ValueError(f"{out} holds other files, and would be replaced; name another folder, or move them away")
+
+
+def _holds_notebooks(folder: Path) -> bool:
+    """And nothing else."""
+    return all(path.suffix == ".ipynb" or path.name in LEFT_BY_EDITORS for path in folder.iterdir())
+
+
+def _is_published(folder: Path) -> bool:
+    readme = folder / "README.md"
+    return readme.is_file() and PUBLISHED in readme.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _check_names(folders: Sequence[Path]) -> None:
+    """Folders are copied under their last names, which have to be names, and differ from one another."""
+    taken = {"README.md", PARAMS}
+    for folder in folders:
+        if folder.name in ("", ".."):
+            raise ValueError(f"{folder} has no name to be copied under; name the folder itself")
+        if folder.name in taken:
+            raise ValueError(f"{folder} would be copied over another {folder.name}; give folders of different names")
+        taken.add(folder.name)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """Copy a folder, without hidden files; links are followed (DVC may make them), broken ones refused."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder} to publish; run the pipeline (`make repro`) first")
+    for path in folder.rglob("[!.]*"):
+        if path.is_symlink() and path.is_dir():
+            raise ValueError(f"{path} is a link to a folder, which is not published; remove it")
+        if path.is_symlink() and not path.exists():
+            raise ValueError(f"{path} is a link that leads nowhere; remove it, or run the pipeline again")
+    shutil.copytree(folder, to, ignore=shutil.ignore_patterns(".*"))
 
 
 def _text(notebook: NotebookNode) -> str:

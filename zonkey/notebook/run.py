@@ -8,6 +8,7 @@ from typing import Any
 import papermill
 from papermill.engines import papermill_engines
 
+from zonkey.notebook.copies import read
 from zonkey.notebook.engine import ZonkeyEngine
 
 
@@ -15,8 +16,15 @@ def run(source: Path, output: Path, parameters: dict[str, Any]) -> None:
     """Run the notebook ``source`` with ``parameters`` and write it, executed, to ``output``.
 
     Raises:
+        ValueError: ``source`` is no notebook, or ``output`` cannot be one or is the same file.
         NotebookError: a parameter is refused, a cell raised, or the kernel died.
     """
+    if output.suffix != ".ipynb":
+        raise ValueError(f"{output} is no name of a notebook; let it end with .ipynb")
+    if output.resolve() == source.resolve():
+        raise ValueError(f"{output} is the notebook itself; name another file for the executed one")
+    read(source)
+    output.parent.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
     papermill_engines.register("zonkey", ZonkeyEngine)
     papermill.execute_notebook(
         str(source),
