@@ -57,7 +57,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     assert list(first.parent.iterdir()) == [first], "nothing is left beside it"
 
 
-def test_a_failing_run_keeps_its_notebook_and_gives_the_same_bytes(tmp_path: Path, capfd) -> None:
+def test_a_failing_run_keeps_its_notebook_and_gives_the_same_bytes(tmp_path: Path, capfd, caplog) -> None:
     kept = []
     for _ in range(2):
         source = write(tmp_path / "source.ipynb", "print('before')", "raise KeyError('gone')", "print('after')")
@@ -66,7 +66,10 @@ def test_a_failing_run_keeps_its_notebook_and_gives_the_same_bytes(tmp_path: Pat
         kept.append((tmp_path / "out.ipynb").read_bytes())
     assert kept[0] == kept[1]
     assert b"before" in kept[0] and b"KeyError" in kept[0] and b"papermill" not in kept[0]
-    assert "KeyError" in capfd.readouterr().err, "the traceback is shown live"
+    assert "Traceback" in text(tmp_path / "out.ipynb") and "Traceback" not in capfd.readouterr().err
+    with caplog.at_level("DEBUG", logger="zonkey.notebook"), pytest.raises(NotebookError):
+        run(source, tmp_path / "out.ipynb", {})
+    assert "Traceback" in caplog.text
 
 
 def test_a_killed_kernel_is_a_sentence(tmp_path: Path) -> None:

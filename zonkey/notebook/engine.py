@@ -5,6 +5,7 @@ papermill imports this module while it is itself imported (entry point ``papermi
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from traitlets import default
 from zonkey.files import write_beside
 from zonkey.notebook.parameters import NotebookError, check_parameters
 from zonkey.notebook.plain import plain
+
+log = logging.getLogger(__name__)
 
 
 class ZonkeyEngine(Engine):
@@ -96,6 +99,6 @@ def _execute(run: NotebookExecutionManager, start_timeout: int) -> str | None:
     for cell in run.nb.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                sys.stderr.write("\n".join(output.traceback) + "\n")
+                log.debug("%s", "\n".join(output.traceback))  # the notebook keeps it in any case
                 return f"cell {cell.execution_count} raised {output.ename}: {output.evalue}"
     return None
