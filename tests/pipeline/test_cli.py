@@ -25,10 +25,11 @@ class Model:
     """Stands for a model: remembers how it was called."""
 
     calls: list
+    config = SimpleNamespace(max_text_bytes=100)
 
     def segment(self, text: str) -> SimpleNamespace:
         if not text.strip():
-            raise ValueError("the text is empty; give at least one byte")
+            raise ValueError("the text is blank; give some letters")
         size = len(text.encode())
         level = SimpleNamespace(starts=(0, size // 2), probabilities=(1.0,) * size, offsets=tuple(range(size)))
         return SimpleNamespace(levels=(level,))
@@ -78,7 +79,7 @@ def test_reconstruct_from_arguments_files_and_standard_input(
     path = tmp_path / "text"
     path.write_text("one\ntwo\n", encoding="utf-8")
     for arguments, expected in [
-        (["a", "b"], ["A", "B"]),
+        (["ab", "cd"], ["AB", "CD"]),
         (["--file", str(path)], ["ONE\nTWO"]),
         (["--file", str(path), "--lines"], ["ONE", "TWO"]),
     ]:
@@ -108,10 +109,10 @@ def test_generate_and_infill_hand_over_their_options(calls: list, capfdbinary: p
     [
         (["segment"], b"", "standard input holds no text"),
         (["segment"], b"ab\xff", "standard input is not UTF-8 text: byte 2 is 0xff"),
-        (["segment", " "], b"", "the text is empty; give at least one byte"),
+        (["segment", "  "], b"", "the text is blank; give some letters"),
         (["segment", "a", "--file", "b"], b"", "texts are given as arguments and as --file b"),
         (["segment", "--file", "missing.txt"], b"", "missing.txt: No such file or directory"),
-        (["reconstruct", "a", "--noise", "2"], b"", "--noise is 2; give a level between 0 and 1"),
+        (["reconstruct", "a"], b"", "text 1, 'a', is too short: 1 bytes; this model takes 2 to 100"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(
@@ -138,17 +139,18 @@ def test_wrong_usage_is_status_2(arguments: list, capsys: pytest.CaptureFixture)
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert "usage: zonkey" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("zonkey: ") and error.count("\n") == 1 and "see `zonkey" in error
 
 
 def test_failures_are_status_1(calls: list, monkeypatch, capsys: pytest.CaptureFixture) -> None:
     def fail(*_, **__):
-        raise RuntimeError("no memory\nleft")
+        raise RuntimeError("no way\nout")
 
     monkeypatch.setattr(Model, "reconstruct", fail)
-    assert main(["reconstruct", "a"]) == 1
-    assert capsys.readouterr().err == "zonkey: RuntimeError: no memory left\n"
-    assert main(["reconstruct", "a", "--debug"]) == 1
+    assert main(["reconstruct", "text"]) == 1
+    assert capsys.readouterr().err == "zonkey: RuntimeError: no way out; --debug shows where it comes from\n"
+    assert main(["reconstruct", "text", "--debug"]) == 1
 
 
 def test_a_missing_model_is_said_without_loading_torch(tmp_path: Path, root: Path) -> None:

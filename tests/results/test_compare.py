@@ -69,7 +69,7 @@ def test_the_command_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFix
     ("more", "says"),
     [
         (["--profile", "other"], "name a published profile"),
-        (["--share", "-1"], "--share is -1.0; it must be 0 or more"),
+        (["--yours", "gone"], "no folder gone; run `dvc repro`"),
         ([], "no metrics file in common"),
     ],
 )
@@ -77,5 +77,6 @@ def test_what_cannot_be_compared_is_refused(
     more: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "reports/default/metrics", evaluate={"bytes": 0.9})
+    (tmp_path / "mine").mkdir()
     assert run(tmp_path, *more) == 2
     assert says in capsys.readouterr().err

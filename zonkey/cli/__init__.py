@@ -10,9 +10,12 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from zonkey.cli import compare, files, results, speed, text
+from zonkey.cli.parser import Parser
+from zonkey.cli.say import sentence
 
 __all__ = ["main"]
 
@@ -30,16 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(options, "stopped", 130)
     except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        return _fail(options, _sentence(error), 2)
+        return _fail(options, sentence(error), 2)
     except Exception as error:
-        return _fail(options, _sentence(error), 1)
+        return _fail(options, sentence(error), 1)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="zonkey", description="A hierarchical diffusion language model.")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show the log, and where an error comes from")
+    parser = Parser(prog="zonkey", description="A hierarchical diffusion language model.")
+    common = argparse.ArgumentParser(add_help=False)  # before the command and after it: what is absent sets nothing
+    for one, absent in ((parser, False), (common, argparse.SUPPRESS)):
+        one.add_argument("--debug", action="store_true", default=absent, help="show the log, and errors' origins")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     text.add_commands(commands, common)
     files.add_commands(commands, common)
@@ -49,18 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _fail(options: argparse.Namespace, sentence: str, status: int) -> int:
+def _fail(options: argparse.Namespace, words: str, status: int) -> int:
     if options.debug:
-        logging.getLogger(__name__).debug("", exc_info=True)
-    sys.stderr.write(f"zonkey: {sentence}\n")
+        traceback.print_exc(file=sys.stderr)
+    sys.stderr.write(f"zonkey: {words}\n")
     return status
-
-
-def _sentence(error: Exception) -> str:
-    """The error's own words on one line; with its kind where the words alone would not say."""
-    words = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    if type(error) is ValueError or type(error).__module__.startswith("zonkey."):
-        return words
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__

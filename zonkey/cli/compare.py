@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zonkey.cli.parser import name, real
+
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser's sub-commands."""
@@ -18,10 +20,10 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         "over the published seeds, or by SHARE of itself where these lack it. Exit status 1 if one differs by more.",
     )
     yours = [Path("metrics"), Path("suites/metrics")]
-    one.add_argument("--profile", default="default", help="published run (%(default)s)")
+    one.add_argument("--profile", type=name, default="default", help="published run (%(default)s)")
     one.add_argument("--reports", type=Path, default=Path("reports"), help="(%(default)s)")
     one.add_argument("--yours", type=Path, nargs="+", default=yours, metavar="FOLDER", help="(metrics suites/metrics)")
-    one.add_argument("--share", type=float, default=0.05, help="of a number without seeds (%(default)s)")
+    one.add_argument("--share", type=real(0), default=0.05, help="of a number without seeds (%(default)s)")
     one.add_argument("--all", action="store_true", help="list every number, not those alone that differ by more")
     one.set_defaults(run=_compare)
 
@@ -29,11 +31,11 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from zonkey.results import DifferenceError, differences, read
 
-    if options.share < 0:
-        raise ValueError(f"--share is {options.share}; it must be 0 or more")
     folders = [options.reports / options.profile / "metrics", options.reports / "suites" / options.profile / "metrics"]
     if not folders[0].is_dir():
         raise ValueError(f"no folder {folders[0]}; name a published profile, or another --reports")
+    if not any(folder.is_dir() for folder in options.yours):
+        raise ValueError(f"no folder {' or '.join(map(str, options.yours))}; run `dvc repro`, or name another --yours")
     found = differences(read(*folders), read(*options.yours), options.share)
     for one in found:
         if options.all or not one.within:

@@ -10,6 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from zonkey.cli.parser import check_file
+from zonkey.config import read_yaml
+
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands to the parser's sub-commands."""
@@ -82,6 +85,7 @@ def _run(options: argparse.Namespace) -> None:
 
     if not options.notebook.is_file():
         raise ValueError(f"no notebook {options.notebook}; see notebooks/")
+    check_file("OUT", options.out)
     run(options.notebook, options.out, _pairs(options.set))
 
 
@@ -99,5 +103,5 @@ def _pairs(given: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise ValueError(f"{pair!r} sets nothing; write NAME=VALUE")
-        pairs[key] = YAML(typ="safe").load(value) if value else None
+        pairs[key] = read_yaml(value, YAML(typ="safe"), f"the value of {pair!r}") if value else None
     return pairs

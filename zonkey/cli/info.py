@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
-from zonkey.config import ModelConfig, parse
+from zonkey.cli.models import read_config, read_shapes
 
 
 def describe(folder: Path) -> dict[str, Any]:
     """Objective, parameters and bytes on disk; of every level its widths, window, vectors and parameters.
 
     Raises:
-        ValueError: the folder holds no model, or files that are cut short.
+        ValueError: the folder holds no model, or one that is cut short or of another version.
     """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ValueError(f"no model in {folder}; make it with `make repro`, or name another folder")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); make the model again") from None
-    if not isinstance(raw, dict):
-        raise ValueError(f"{path} holds no model configuration; make the model again")
-    config = parse(ModelConfig, raw.get("config", raw), str(path))
-    sizes: dict[str, int] = {}
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise ValueError(f"{folder} holds a config.json but no weights (*.safetensors); make the model again")
-    for file in weights:
-        sizes |= _sizes(file)
+    config = read_config(folder)
+    sizes = {name: math.prod(shape) for name, shape in read_shapes(folder).items()}
     levels = [
         {
             "level": number,
@@ -68,12 +51,3 @@ def table(found: dict[str, Any]) -> str:
             f"  {one['parameters']:10,}"
         )
     return "\n".join(lines) + "\n"
-
-
-def _sizes(file: Path) -> dict[str, int]:
-    """Elements of every tensor, from the header alone."""
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            return {name: math.prod(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError):
-        raise ValueError(f"{file} is cut short or no safetensors file; make the model again") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import io
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,8 @@ from typing import Any, cast
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from zonkey.config import Config, ConfigError, PipelineConfig, parse, read_mapping
+from zonkey.config import Config, ConfigError, PipelineConfig, parse, read_mapping, read_yaml
+from zonkey.config.say import nearest
 from zonkey.files import write_beside
 from zonkey.variants import place
 
@@ -40,9 +40,8 @@ def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> 
     """
     known = names(profiles)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        fix = f"the nearest is {near[0]!r}" if near else f"{profiles}/ holds none"
-        raise ConfigError(f"there is no profile {name!r}; {fix}")
+        fix = nearest(name, known, "nearest") or f"; {profiles}/ holds none"
+        raise ConfigError(f"there is no profile {name!r}{fix}")
     document = _load(params)
     for path in (profiles / "default.yaml", profiles / f"{name}.yaml"):
         merge(document, _load(path))
@@ -80,7 +79,7 @@ def _write(document: CommentedMap, params: Path) -> list[str]:
     before = dict(_leaves(_load(params)))
     stream = io.StringIO()
     _yaml().dump(document, stream)
-    config = parse(Config, YAML(typ="safe").load(stream.getvalue()), str(params))
+    config = parse(Config, read_yaml(stream.getvalue(), YAML(typ="safe"), str(params)), str(params))
     after = dict(_leaves(document))
     if stream.getvalue() != params.read_text(encoding="utf-8"):
         write_beside(params, stream.getvalue())
@@ -90,10 +89,12 @@ def _write(document: CommentedMap, params: Path) -> list[str]:
 
 
 def _set_pipeline(document: CommentedMap) -> None:
-    data, levels = document.get("data"), (document.get("model") or {}).get("levels")
-    if not isinstance(data, Mapping) or not isinstance(levels, list):
-        return  # the validation that follows says what is missing
-    section = PipelineConfig.of(str(data.get("source")), data.get("path"), len(levels)).model_dump()
+    data, model = document.get("data"), document.get("model")
+    levels = model.get("levels") if isinstance(model, Mapping) else None
+    path = data.get("path") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(levels, list) or not isinstance(path, str | None):
+        return  # the validation that follows says what is wrong
+    section = PipelineConfig.of(str(data.get("source")), path, len(levels)).model_dump()
     train = CommentedMap(section["train"])
     train.fa.set_flow_style()
     merge(document, {"pipeline": CommentedMap(section | {"train": train})})
@@ -106,7 +107,7 @@ def _remove_levels_from(count: int, root: Path) -> None:
     for pattern in OF_LEVEL:
         for level in range(count, count + 8):
             path = root / pattern.format(level)
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

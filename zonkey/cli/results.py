@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zonkey.cli.parser import check_file
+
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser's sub-commands."""
@@ -31,6 +33,9 @@ def _results(options: argparse.Namespace) -> None:
 
     if not options.reports.is_dir():
         raise ValueError(f"no folder {options.reports}; publish a run first (`make publish`), or name another folder")
+    if options.verdicts and not options.verdicts.is_file():
+        raise ValueError(f"no file {options.verdicts}; name another --verdicts")
+    check_file("--out", options.out)
     page = results.load_page()
     words = results.load_words(options.verdicts or options.out.with_name("verdicts.yaml"), page)
     link = Path(os.path.relpath(options.reports, options.out.parent)).as_posix()

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zonkey.cli.parser import check_file, whole
+
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser's sub-commands."""
@@ -21,7 +23,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         "product in the same precision.",
     )
     one.add_argument("--params", type=Path, default=Path("params.yaml"), help="losses and runtime (%(default)s)")
-    one.add_argument("--steps", type=int, default=8, help="timed steps (%(default)s)")
+    one.add_argument("--steps", type=whole(1), default=8, help="timed steps (%(default)s)")
     one.add_argument("--out", type=Path, help="also write the numbers here, as JSON")
     one.set_defaults(run=_speed)
 
@@ -31,8 +33,8 @@ def _speed(options: argparse.Namespace) -> None:
     from zonkey.files import write_beside
     from zonkey.train.speed import reference_shape, training_speed
 
-    if options.steps < 1:
-        raise ValueError(f"--steps is {options.steps}; at least 1 is needed")
+    if options.out:
+        check_file("--out", options.out)
     config = load_config(options.params)
     found = {}
     for decompressor in ("parallel", "sequential"):

@@ -18,7 +18,7 @@ from zonkey.config.measuring import (
     VariantConfig,
 )
 from zonkey.config.model import DDMMConfig, FlowConfig, LevelConfig, ModelConfig, SamplerConfig
-from zonkey.config.read import fingerprint, load_config, parse, read_mapping
+from zonkey.config.read import fingerprint, load_config, parse, read_mapping, read_yaml
 from zonkey.config.training import RuntimeConfig, StageConfig, TrainConfig
 from zonkey.config.whole import Config, PipelineConfig
 
@@ -48,4 +48,5 @@ __all__ = [
     "load_config",
     "parse",
     "read_mapping",
+    "read_yaml",
 ]

@@ -37,10 +37,11 @@ WORDS = {  # by pydantic's kind of error, with what it knows about the limit
 def sentence(kind: type[BaseModel], error: ValidationError) -> str:
     """The first error, an unknown name before all others: a misspelt name is missing, too."""
     found = error.errors(include_url=False)
-    first: Mapping[str, Any] = min(found, key=lambda one: one["type"] != "extra_forbidden")
+    unknown = ("extra_forbidden", "invalid_key")  # the latter is no text
+    first: Mapping[str, Any] = min(found, key=lambda one: one["type"] not in unknown)
     where = cut(".".join(str(part) for part in first["loc"] if part != "[key]"))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    if first["type"] == "extra_forbidden":
+    if first["type"] in unknown:
         near = nearest(first["loc"][-1], names(kind.model_json_schema(), first["loc"][:-1]))
         return f"unknown parameter {where!r}{near}{more}"
     if first["type"] == "missing":
@@ -68,10 +69,10 @@ def cut(words: str, longest: int = LONGEST) -> str:
     return words if len(words) <= longest else f"{words[:longest]}..."
 
 
-def nearest(name: Any, known: Iterable[str]) -> str:
+def nearest(name: Any, known: Iterable[str], said: str = "nearest known name") -> str:
     """The end of a sentence that names what comes closest; nothing where nothing is known."""
     near = difflib.get_close_matches(cut(str(name)), list(known), n=1, cutoff=0.0)
-    return f"; the nearest known name is {near[0]!r}" if near else ""
+    return f"; the {said} is {near[0]!r}" if near else ""
 
 
 def names(schema: Mapping[str, Any], place: Iterable[str | int]) -> list[str]:

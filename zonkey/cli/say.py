@@ -1,0 +1,44 @@
+"""What went wrong, as one sentence for people who did not write the code."""
+
+from __future__ import annotations
+
+import errno
+
+FIXES = {
+    errno.ENOENT: "name one that is there",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name a folder",
+    errno.EEXIST: "name another",
+    errno.EACCES: "change its permissions, or name another",
+    errno.EPERM: "change its permissions, or name another",
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOSPC: "free space, or name another disk",
+    errno.EDQUOT: "free space, or name another disk",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "name one that is no circle of links",
+}
+MEMORY = "there is not enough memory for this; give fewer or shorter texts, or take a smaller model"
+
+
+def sentence(error: Exception) -> str:
+    """The error's own words on one line; with its kind where the words alone would not say.
+
+    What has no words of this package is a surprise: the sentence then tells how to see where it comes from.
+    """
+    words = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename is not None:
+        fix = FIXES.get(error.errno or 0)
+        return f"{error.filename}: {error.strerror}" + (f"; {fix}" if fix else "")
+    if out_of_memory(error):
+        return MEMORY
+    if isinstance(error, RecursionError):
+        return "a file that was read is nested too deeply, or holds itself; --debug shows where"
+    if type(error) is ValueError or type(error).__module__.startswith("zonkey."):
+        return words
+    return f"{type(error).__name__}{': ' if words else ''}{words[:400]}; --debug shows where it comes from"
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Python's, and torch's on any device, without importing torch."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
