@@ -11,7 +11,7 @@ from zonkey.config import ConfigError, ModelConfig, parse
 if TYPE_CHECKING:
     from zonkey.model import Zonkey
 
-AGAIN = "make or copy the model again"
+AGAIN = "train or copy the model again"
 FLOATS = {"F64", "F32", "F16", "BF16"}
 Shape = tuple[int, ...]
 
@@ -81,7 +81,7 @@ def load(folder: Path) -> Zonkey:
     model = Zonkey.from_pretrained(str(folder)).eval()
     bad = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if bad:
-        raise ValueError(f"{len(bad)} of the weights in {folder} hold what is no number (first {bad[0]}); {AGAIN}")
+        raise ValueError(f"{len(bad)} of the tensors in {folder} hold what is no number (first {bad[0]}); {AGAIN}")
     return model
 
 
@@ -90,5 +90,6 @@ def _check_fit(folder: Path, found: dict[str, Shape], wanted: dict[str, Shape]) 
         have, want = (f"of shape {list(one[name])}" if name in one else "not there" for one in (found, wanted))
         if have != want:
             raise ValueError(
-                f"the weights in {folder} do not fit its config.json: {name} is {have}, and should be {want}; {AGAIN}"
+                f"model.safetensors in {folder} does not fit its config.json: {name} is {have}, and should be {want};"
+                f" {AGAIN}"
             )
