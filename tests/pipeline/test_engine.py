@@ -78,6 +78,14 @@ def test_a_killed_kernel_is_a_sentence(tmp_path: Path) -> None:
         run(source, tmp_path / "out.ipynb", {})
 
 
+@pytest.mark.parametrize("magic", ["%nosuchmagic 1", "%%nosuchmagic\n1"])
+def test_an_unknown_magic_fails(tmp_path: Path, magic: str) -> None:
+    source = write(tmp_path / "source.ipynb", magic, f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(NotebookError, match=r"cell 2 raised UsageError: .*nosuchmagic.* not found"):
+        run(source, tmp_path / "out.ipynb", {})
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

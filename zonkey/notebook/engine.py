@@ -8,24 +8,32 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager
 from traitlets import default
+from traitlets.config import Config
 
 from zonkey.files import write_beside
+from zonkey.notebook.guard import guarded, settings
 from zonkey.notebook.parameters import NotebookError, check_parameters
 from zonkey.notebook.plain import plain
 
 log = logging.getLogger(__name__)
+
+_FIXED = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "0",  # the date in figures
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
 
 
 class ZonkeyEngine(Engine):
@@ -38,22 +46,23 @@ class ZonkeyEngine(Engine):
         """Run ``nb`` and write it to ``output_path``, also when it fails.
 
         Raises:
-            NotebookError: a parameter is not declared or of another type, a cell raised, or the kernel died.
+            NotebookError: a parameter is not declared or of another type, a cell failed, the kernel died, or
+                there is no room for the result.
         """
         source = options.get("input_path") or "notebook"
         check_parameters(nb, str(source))
         # Without an output path of its own papermill writes nothing half-done.
-        run = NotebookExecutionManager(nb, output_path=None, progress_bar=False)
+        run = _Run(nb, output_path=None, progress_bar=False)
         run.notebook_start()
         try:
             failure = _execute(run, options.get("start_timeout", 60))
         finally:
             plain(run.nb)
-            if output_path:
-                write_beside(Path(output_path), nbformat.writes(run.nb))
-        if failure:
-            where = f"; the notebook so far is {output_path}" if output_path else ""
-            raise NotebookError(f"{source}: {failure}{where}")
+            lost = _keep(run.nb, output_path)
+        if failure and output_path and not lost:
+            failure += f"; the notebook so far is {output_path}"
+        if failure or lost:
+            raise NotebookError(f"{source}: {'; '.join(filter(None, (failure, lost)))}")
         return run.nb
 
 
@@ -72,33 +81,48 @@ class _Client(PapermillNotebookClient):
             sys.stderr.flush()
 
 
-def _execute(run: NotebookExecutionManager, start_timeout: int) -> str | None:
+class _Run(NotebookExecutionManager):
+    """Remembers why a cell failed: not every failure is an output (an unknown magic is none)."""
+
+    failure: str | None = None
+
+    def cell_exception(self, cell: NotebookNode, cell_index: int | None = None, **details: Any) -> None:
+        error: CellExecutionError = details["exception"]
+        self.failure = f"cell {cell.execution_count} raised {error.ename}: {error.evalue}"
+        for output in cell.outputs:
+            log.debug("%s", "\n".join(output.get("traceback", [])))  # the notebook keeps it in any case
+
+
+def _execute(run: _Run, start_timeout: int) -> str | None:
     """Run every cell; returns a sentence saying what failed, or None."""
-    client = _Client(
-        run,
-        kernel_name="python3",
-        kernel_manager_class=_OwnKernel,
-        startup_timeout=start_timeout,
-        timeout=None,
-        log_output=True,
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=50"],  # quiet about TCP: it listens here only
-    )
-    with tempfile.TemporaryDirectory() as settings:
-        fixed = {
-            "IPYTHONDIR": settings,  # no start-up files of the user
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "PYTHONHASHSEED": "0",
-            "SOURCE_DATE_EPOCH": "0",  # the date in figures
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
+    try:
+        with guarded() as folder:
+            client = _Client(
+                run,
+                kernel_name="python3",
+                kernel_manager_class=_OwnKernel,
+                config=Config(KernelManager={"connection_file": str(folder / "kernel.json")}),
+                startup_timeout=start_timeout,
+                timeout=None,
+                log_output=True,
+                record_timing=False,
+                extra_arguments=["--IPKernelApp.log_level=50"],  # quiet about TCP: it listens here only
+            )
+            client.execute(env=os.environ | _FIXED | settings(folder) | {"IPYTHONDIR": str(folder / "ipython")})
+    except DeadKernelError:
+        return "the kernel died (out of memory, or killed)"
+    except RuntimeError as error:  # before the first cell
+        return f"the kernel did not start ({error})"
+    except OSError as error:
+        return f"the kernel could not be run ({error}); free space, or set TMPDIR to another folder"
+    return run.failure
+
+
+def _keep(notebook: NotebookNode, path: str | None) -> str | None:
+    """Write the notebook; returns a sentence saying why it could not be, or None."""
+    if path:
         try:
-            client.execute(env={**os.environ, **fixed})
-        except DeadKernelError:
-            return "the kernel died (out of memory, or killed)"
-    for cell in run.nb.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                log.debug("%s", "\n".join(output.traceback))  # the notebook keeps it in any case
-                return f"cell {cell.execution_count} raised {output.ename}: {output.evalue}"
+            write_beside(Path(path), nbformat.writes(notebook))
+        except OSError as error:
+            return f"cannot write {path}: {error.strerror}; free space or choose another folder"
     return None
