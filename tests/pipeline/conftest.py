@@ -1,0 +1,29 @@
+"""What the tests of the pipeline share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.repository import Copy
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy where the pipeline has run once, and its results are committed."""
+    copy = Copy.make(tmp_path_factory.mktemp("pipeline") / "first")
+    copy.run("dvc", "repro")
+    copy.commit()
+    return copy
+
+
+@pytest.fixture
+def copy(repository: Copy, tmp_path: Path) -> Copy:
+    """A copy of that, to be spoilt, where nothing is known of how level 0 was trained."""
+    shutil.copytree(repository.path, tmp_path / "copy", symlinks=True)
+    for state in (tmp_path / "copy" / "runs").glob("level0-*"):
+        shutil.rmtree(state)
+    shutil.rmtree(tmp_path / "copy" / ".dvc" / "cache" / "runs")
+    return Copy(tmp_path / "copy")
