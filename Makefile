@@ -21,9 +21,11 @@ help: ## list the targets
 
 repro: $(STAMP) ## run the pipeline: whatever changed since the last run (ARGS=... for dvc repro)
 	@test -e .git || dvc config --local core.no_scm true
+	zonkey mend
 	dvc repro $(ARGS)
 
 suites: $(STAMP) ## run the heavier measurements of suites/dvc.yaml (ARGS=... for dvc repro)
+	zonkey mend
 	dvc repro suites/dvc.yaml $(ARGS)
 
 test: $(STAMP) ## run the tests (ARGS=... for pytest)

@@ -1,4 +1,4 @@
-"""Commands that need no torch: profile, info, notebooks."""
+"""Commands that need no torch: profile, info, mend, notebooks."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     one.add_argument("model", type=Path, nargs="?", default=Path("models/final"), help="(%(default)s)")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=_info)
+
+    one = commands.add_parser(
+        "mend",
+        parents=[common],
+        help="make DVC's lock files readable after a kill",
+        description="DVC writes its lock files in place; a kill at that moment leaves them unreadable. `make repro` "
+        "mends them before it begins.",
+    )
+    one.set_defaults(run=_mend)
 
     group = commands.add_parser("notebooks", help="steps of the pipeline: strip, run, publish")
     steps = group.add_subparsers(title="steps", required=True, metavar="STEP")
@@ -72,6 +81,12 @@ def _info(options: argparse.Namespace) -> None:
 
     found = describe(options.model)
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if options.json else table(found))
+
+
+def _mend(options: argparse.Namespace) -> None:
+    from zonkey.cli.mend import mend
+
+    sys.stdout.writelines(f"{line}\n" for line in mend(Path()))
 
 
 def _strip(options: argparse.Namespace) -> None:
