@@ -13,7 +13,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test fuzz finite profile strip publish results lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test fuzz finite chaos profile strip publish results lint bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,9 @@ fuzz: $(STAMP) ## 10,000 drawn cases for every property in tests/fuzz, and how m
 
 finite: $(STAMP) ## 20,000 training steps with begins and existences at their limits (STEPS=... for another number)
 	FINITE_STEPS=$(STEPS) python -m pytest tests/model/test_finite.py --timeout 0 --log-cli-level=INFO $(ARGS)
+
+chaos: $(STAMP) ## kill the pipeline at random moments; nothing may be lost (ARGS=--help for the options)
+	python -m tests.chaos $(ARGS)
 
 profile: $(STAMP) ## set params.yaml to a profile: make profile NAME=tiny
 	zonkey profile $(NAME)
