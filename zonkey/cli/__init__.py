@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(options, "stopped", 130)
     except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         return _fail(options, sentence(error), 2)
+    except OSError as error:
+        return _fail(options, sentence(error, getattr(options, "out", getattr(options, "params", None))), 1)
     except Exception as error:
         return _fail(options, sentence(error), 1)
     return 0

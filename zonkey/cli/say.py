@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shutil
 
+SPACE = "free space or choose another folder"
 FIXES = {
     errno.ENOENT: "name one that is there",
     errno.EISDIR: "name a file",
@@ -12,23 +14,30 @@ FIXES = {
     errno.EACCES: "change its permissions, or name another",
     errno.EPERM: "change its permissions, or name another",
     errno.EROFS: "name a place that can be written to",
-    errno.ENOSPC: "free space, or name another disk",
-    errno.EDQUOT: "free space, or name another disk",
+    errno.ENOSPC: SPACE,
+    errno.EDQUOT: SPACE,
+    errno.EFBIG: SPACE,
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "name one that is no circle of links",
 }
 MEMORY = "there is not enough memory for this; give fewer or shorter texts, or take a smaller model"
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, path: object = None) -> str:
     """The error's own words on one line; with its kind where the words alone would not say.
 
-    What has no words of this package is a surprise: the sentence then tells how to see where it comes from.
+    Of an error of the system that names no file, ``path`` is the one that was being written, where it is known. What
+    has no words of this package is a surprise: the sentence then tells how to see where it comes from.
     """
     words = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, shutil.Error):  # one triple for each file of a folder that was to be copied
+        _, name, reason = error.args[0][0]
+        return f"{name}: {' '.join(str(reason).split())}; {SPACE}"
+    if isinstance(error, OSError):
         fix = FIXES.get(error.errno or 0)
-        return f"{error.filename}: {error.strerror}" + (f"; {fix}" if fix else "")
+        name = error.filename if error.filename is not None else path if fix else None
+        if name is not None:
+            return f"{name}: {error.strerror}" + (f"; {fix}" if fix else "")
     if out_of_memory(error):
         return MEMORY
     if isinstance(error, RecursionError):
