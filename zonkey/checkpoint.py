@@ -1,13 +1,14 @@
 """Full training state and model folders on disk: written beside, then renamed; nothing unpickled but plain tensors."""
 
 import json
-import pickle
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from zonkey.config import Config
 from zonkey.files import folder_beside, write_beside
@@ -42,9 +43,16 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()  # torch writes checksums and does not look at them
+        if broken is not None:
+            raise zipfile.BadZipFile(f"checksum of {broken}")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} is cut short or damaged ({error}); delete it to train afresh") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # bytes that are no state raise whatever the unpickler runs into
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise CheckpointError(f"{path} is cut short or damaged ({reason}); delete it to train afresh") from None
 
 
 def save_model(model: Any, config: Config, folder: Path) -> None:
@@ -56,8 +64,10 @@ def save_model(model: Any, config: Config, folder: Path) -> None:
 
 @contextmanager
 def _space(path: Path) -> Iterator[None]:
-    """What went wrong with writing, as one sentence; torch reports a full disk as a RuntimeError."""
+    """What went wrong with writing, as one sentence."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write {path}: {error}; free space or choose another folder") from None
+    except RuntimeError as error:  # torch's of a full disk, which does not say so
+        raise CheckpointError(f"cannot write {path}: no space for it; free space or choose another folder") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -15,8 +15,6 @@ settings.register_profile("long", max_examples=LONG, deadline=None, print_blob=T
 
 # A decorator, and not the profile that is loaded: other tests in the same run keep theirs.
 CASES = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "fuzz"))
-
-FAILING = settings(CASES, phases=[Phase.generate], report_multiple_bugs=False)  # known to: no time for a small example
 
 
 def one_sentence(error: BaseException, *names: str) -> str:

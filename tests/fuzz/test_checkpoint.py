@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from tests.fuzz.cases import CASES, FAILING, one_sentence
+from tests.fuzz.cases import CASES, one_sentence
 from tests.model.build import config, model
 from zonkey import Zonkey
 from zonkey.checkpoint import STATE, CheckpointError, load_state, save_model, save_state
@@ -244,9 +244,6 @@ WHOLE = {
 }
 
 
-LETS = "load_state lets errors of the unpickler through, and does not look at the checksums that it wrote"
-
-
 def same(one: Any, two: Any) -> bool:
     if isinstance(two, dict):
         return isinstance(one, dict) and one.keys() == two.keys() and all(same(one[key], two[key]) for key in two)
@@ -271,8 +268,7 @@ def repacked(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.xfail(strict=True, reason=LETS)
-@FAILING
+@CASES
 @given(data=st.data())
 def test_damaged_states_are_refused_or_whole(data: st.DataObject, state: tuple[Path, bytes]) -> None:
     folder, whole = state
@@ -285,8 +281,7 @@ def test_damaged_states_are_refused_or_whole(data: st.DataObject, state: tuple[P
     assert same(found, WHOLE)
 
 
-@pytest.mark.xfail(strict=True, reason=LETS)
-@FAILING
+@CASES
 @given(data=st.data())
 def test_states_that_were_written_wrong_are_refused(data: st.DataObject, state: tuple[Path, bytes]) -> None:
     """Checksums are right here, so that what unpickles sees every byte; it may read another state, and run nothing."""
