@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import nn
+
+FLOATS = ("F64", "F32", "F16", "BF16")  # others would be converted: bit patterns of weights to huge numbers
+AGAIN = "train or copy the model again"
+Shapes = dict[str, list[int]]  # of tensors, by name
 
 
 class Pretrained(nn.Module, PyTorchModelHubMixin):
@@ -33,13 +38,16 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         if not Path(model_id).is_dir():
             # The mixin's default of strict=False would leave missing weights untrained.
             return super()._from_pretrained(model_id=model_id, map_location=map_location, **{**kwargs, "strict": True})
-        check_weights(weights)
+        found = check_weights(weights)
+        with torch.device("meta"):  # shapes alone: a damaged config.json may ask for more memory than there is
+            wanted = {name: list(value.shape) for name, value in cls(kwargs["config"]).state_dict().items()}
+        check_fit(weights, found, wanted)
         model = cls(kwargs["config"])
         try:
             load_model(model, weights, strict=True, device=map_location)
         except (RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"{weights} does not fit its config.json; train the model again ({reason})") from None
+            raise ValueError(f"{weights} does not fit its config.json ({reason}); {AGAIN}") from None
         return model.eval()
 
 
@@ -47,18 +55,32 @@ def check_config(path: Path) -> None:
     """Raises ValueError where a file is missing, damaged, or no model configuration."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is missing or damaged ({error}); train or copy the model again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}); {AGAIN}") from None
     if not isinstance(raw, dict) or "levels" not in raw:
-        raise ValueError(f"{path} holds no model configuration; train or copy the model again")
+        raise ValueError(f"{path} holds no model configuration; {AGAIN}")
 
 
-def check_weights(weights: Path) -> None:
-    """Raises ValueError where a file of weights is missing or cut short."""
+def check_weights(weights: Path) -> Shapes:
+    """What a file of weights holds; raises ValueError where it is missing, cut short, or of other numbers."""
     if not weights.is_file():
         raise ValueError(f"no model.safetensors in {weights.parent}; give the folder of a trained model")
     try:
         with safe_open(weights, framework="pt") as file:
-            list(file.keys())
+            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            kinds = {name: part.get_dtype() for name, part in parts.items()}
+            shapes = {name: list(part.get_shape()) for name, part in parts.items()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{weights} is cut short or damaged ({error}); train or copy it again") from None
+        raise ValueError(f"{weights} is cut short or damaged ({error}); {AGAIN}") from None
+    for name, kind in kinds.items():
+        if kind not in FLOATS:
+            raise ValueError(f"{weights}: {name} is of type {kind}, not floating-point; {AGAIN}")
+    return shapes
+
+
+def check_fit(weights: Path, found: Shapes, wanted: Shapes) -> None:
+    """Raises ValueError naming the first tensor of another shape; torch would take the first of a list for a number."""
+    for name in sorted(found.keys() | wanted.keys()):
+        have, want = (f"of shape {one[name]}" if name in one else "not there" for one in (found, wanted))
+        if have != want:
+            raise ValueError(f"{weights} does not fit its config.json: {name} is {have}, and should be {want}; {AGAIN}")

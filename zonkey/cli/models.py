@@ -70,26 +70,12 @@ def load(folder: Path) -> Zonkey:
         ValueError: as :func:`read_config` and :func:`read_shapes`, or the weights do not fit the configuration, or
             one of them is not finite.
     """
-    config, shapes = read_config(folder), read_shapes(folder)
-    import torch
-
+    read_config(folder)
+    read_shapes(folder)
     from zonkey.model import Zonkey
 
-    with torch.device("meta"):  # shapes alone, whatever sizes the configuration asks for
-        wanted = {name: tuple(value.shape) for name, value in Zonkey(config).state_dict().items()}
-    _check_fit(folder, shapes, wanted)
     model = Zonkey.from_pretrained(str(folder)).eval()
     bad = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if bad:
         raise ValueError(f"{len(bad)} of the tensors in {folder} hold what is no number (first {bad[0]}); {AGAIN}")
     return model
-
-
-def _check_fit(folder: Path, found: dict[str, Shape], wanted: dict[str, Shape]) -> None:
-    for name in sorted(found.keys() | wanted.keys()):
-        have, want = (f"of shape {list(one[name])}" if name in one else "not there" for one in (found, wanted))
-        if have != want:
-            raise ValueError(
-                f"model.safetensors in {folder} does not fit its config.json: {name} is {have}, and should be {want};"
-                f" {AGAIN}"
-            )
