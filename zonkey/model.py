@@ -206,14 +206,18 @@ class Zonkey(
         last: Length = "expected",
         generator: torch.Generator | None = None,
     ) -> list[str]:
-        """Texts of compressed segments; ``noise`` is the noise level they are at. What is no UTF-8 becomes U+FFFD."""
+        """Texts of compressed segments; ``noise`` is the noise level they are at."""
         x, lengths = latents.vectors, latents.lengths
         for index in range(latents.level, -1, -1):
             decoded = self.levels[index].decode(x, lengths, noise if index == latents.level else 0.0, last, generator)
             x, lengths = decoded.x, decoded.lengths
-        return [text.decode("utf-8", errors="replace") for text in self.read(x, lengths)]
+        return self.read(x, lengths)
 
-    def read(self, x: Float[Tensor, "B N D"], lengths: Int[Tensor, " B"]) -> list[bytes]:
+    def read(self, x: Float[Tensor, "B N D"], lengths: Int[Tensor, " B"]) -> list[str]:
+        """Nearest bytes, as text; bytes that are no UTF-8 become U+FFFD."""
+        return [text.decode("utf-8", errors="replace") for text in self.read_bytes(x, lengths)]
+
+    def read_bytes(self, x: Float[Tensor, "B N D"], lengths: Int[Tensor, " B"]) -> list[bytes]:
         """Nearest bytes."""
         ids = (x.float() @ to_sphere(self.codebook).T).argmax(dim=-1).to(torch.uint8).cpu().numpy()
         return [row[:n].tobytes() for row, n in zip(ids, lengths.tolist(), strict=True)]

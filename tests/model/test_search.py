@@ -125,7 +125,7 @@ def test_words_are_the_vocabularys_and_bytes_the_alphabet() -> None:
     words = _words(built, 1)
     strings = [bytes(row[: int(size)].tolist()) for row, size in zip(words.bytes, words.sizes, strict=True)]
     decoded = built.levels[0].decode(flow.vocabulary[:, None], torch.ones(len(flow.vocabulary), dtype=torch.long))
-    read = built.read(decoded.x, decoded.lengths)
+    read = built.read_bytes(decoded.x, decoded.lengths)
     for at, string in enumerate(words.string.tolist()):
         assert strings[string] == (b"" if at == 3 else read[at])
     assert strings[-1] == b"" and len(set(strings)) == len(strings)

@@ -130,7 +130,7 @@ def _read(
     lengths = torch.where(ended.any(dim=1), ended.int().argmax(dim=1), x.shape[1])
     x = x[:, : int(lengths.max())]
     if level == 0:
-        return [text.decode("utf-8", errors="replace") for text in model.read(x, lengths)]
+        return model.read(x, lengths)
     return model.decode(Latents(level - 1, x, lengths), last=length, generator=generator)
 
 

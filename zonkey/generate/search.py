@@ -157,7 +157,7 @@ def _words(model: Zonkey, level: int) -> _Words:
     end = torch.nn.functional.cosine_similarity(candidates, flow.end, dim=-1) > SAME
     if level:
         decoded = model.levels[level - 1].decode(candidates[:, None], torch.ones_like(end, dtype=torch.long))
-        read = model.read(decoded.x, decoded.lengths)
+        read = model.read_bytes(decoded.x, decoded.lengths)
     else:
         read = [bytes([value]) for value in range(BYTES)] + [b""]
     read = [b"" if ends else string for string, ends in zip(read, end.tolist(), strict=True)]
