@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
     from zonkey.config import DataConfig
 
     config = DataConfig(
-        source="encyclopedia", path=None, hub_name="", hub_config="", hub_revision="", text_column="text",
+        source="encyclopedia", path=None, hub_name="a/b", hub_config="", hub_revision="", text_column="text",
         id_column="id", documents=1000, seed=0, min_bytes=2, max_bytes=65536, judge=0.1, validation=0.1, test=0.1,
     )  # fmt: skip
     path = tmp_path_factory.mktemp("corpus")
