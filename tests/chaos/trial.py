@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from tests.chaos.aim import LOOK, SIGNALS, TARGETS, Clock, jobs, strike
 from tests.chaos.state import Digests, differences, leftovers, results
 from tests.processes import alive, end
@@ -79,11 +81,25 @@ def repro(copy: Copy) -> dict[str, float]:
     return {stage: ended[stage] - ended[before] + ended[""] for before, stage in pairwise(ended)}
 
 
+def forget(copy: Copy, stage: str) -> None:
+    """Take the training state of a stage, and DVC's memory of it: as if it had never run.
+
+    Its entry in the lock goes, too: DVC would take outputs that are gone from its cache instead of running the stage.
+    """
+    for path in (copy.path / "runs").glob(RUNS[stage]) if stage in RUNS else ():
+        shutil.rmtree(path)
+    shutil.rmtree(copy.path / ".dvc" / "cache" / "runs", ignore_errors=True)
+    yaml = YAML()
+    lock = yaml.load(copy.path / "dvc.lock")
+    del lock["stages"][stage]
+    yaml.dump(lock, copy.path / "dvc.lock")
+
+
 def trial(copy: Copy, plan: Plan, expected: Digests) -> Outcome:
     """Carry out a plan, and compare the repository with what it should be."""
     outcome, command = Outcome(), AGAIN
     if plan.stage is not None:
-        _forget(copy, plan.stage)
+        forget(copy, plan.stage)
         command = _command(plan.stage)
     try:
         for kill in plan.kills:
@@ -99,13 +115,6 @@ def trial(copy: Copy, plan: Plan, expected: Digests) -> Outcome:
 
 def _command(stage: str) -> tuple[str, ...]:
     return (*AGAIN, "--force", "--single-item", stage)
-
-
-def _forget(copy: Copy, stage: str) -> None:
-    """Take the training state of a stage, and DVC's memory of all runs: as if it had never run to its end."""
-    for path in (copy.path / "runs").glob(RUNS[stage]) if stage in RUNS else ():
-        shutil.rmtree(path)
-    shutil.rmtree(copy.path / ".dvc" / "cache" / "runs", ignore_errors=True)
 
 
 def _begin_and_kill(copy: Copy, command: tuple[str, ...], kill: Kill, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.trial import forget
 from tests.repository import Copy
 
 
@@ -23,7 +24,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def copy(repository: Copy, tmp_path: Path) -> Copy:
     """A copy of that, to be spoilt, where nothing is known of how level 0 was trained."""
     shutil.copytree(repository.path, tmp_path / "copy", symlinks=True)
-    for state in (tmp_path / "copy" / "runs").glob("level0-*"):
-        shutil.rmtree(state)
-    shutil.rmtree(tmp_path / "copy" / ".dvc" / "cache" / "runs")
-    return Copy(tmp_path / "copy")
+    copy = Copy(tmp_path / "copy")
+    forget(copy, "train@0")
+    return copy
