@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.state import Digests, results
 from tests.chaos.trial import forget
 from tests.repository import Copy
 
@@ -18,6 +19,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy.run("dvc", "repro")
     copy.commit()
     return copy
+
+
+@pytest.fixture(scope="session")
+def expected(repository: Copy) -> Digests:
+    """What the pipeline made there, byte by byte."""
+    return results(repository.path)
 
 
 @pytest.fixture

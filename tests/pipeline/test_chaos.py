@@ -17,7 +17,7 @@ import pytest
 
 from tests.chaos import trial as chaos
 from tests.chaos.aim import ALL, GROUP, TARGETS, Clock, jobs, strike
-from tests.chaos.state import differences, leftovers, results
+from tests.chaos.state import Digests, differences, leftovers, results
 from tests.chaos.trial import Kill, Plan, draw, trial
 from tests.processes import MARK, alive, end, mark, until
 from tests.repository import Copy
@@ -134,9 +134,10 @@ def test_moments_signals_and_targets_vary_and_repeat() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_training_that_is_killed_goes_on_to_the_same_bytes(copy: Copy, number: signal.Signals) -> None:
+def test_a_training_that_is_killed_goes_on_to_the_same_bytes(
+    copy: Copy, expected: Digests, number: signal.Signals
+) -> None:
     """DVC alone is killed: that its run ends with it, or runs on and spoils the next, is up to this project."""
-    expected = results(copy.path)
     run = copy.start("dvc", "repro", "--force", "--single-item", "train@0", log=copy.path.parent / "log")
     assert until(lambda: list(copy.path.glob("runs/level0-*/state.pt")), 1200)
     assert strike(run, copy.mark, ("dvc",), number) == "dvc"
@@ -145,8 +146,7 @@ def test_a_training_that_is_killed_goes_on_to_the_same_bytes(copy: Copy, number:
     assert outcome.faults == [] and len(outcome.resumed) == 1
 
 
-def test_a_loss_is_seen(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = results(copy.path)
+def test_a_loss_is_seen(copy: Copy, expected: Digests, monkeypatch: pytest.MonkeyPatch) -> None:
     assert trial(copy, Plan(None, ()), expected).faults == []
     outcome = trial(copy, Plan("prepare", (Kill(0.1, ("all",), signal.SIGKILL),)), expected | {"models/x": "0"})
     assert outcome.faults == ["models/x is missing"] and outcome.struck[0][:2] == ("SIGKILL", "all")
