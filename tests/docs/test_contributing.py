@@ -38,7 +38,7 @@ class Copy:
         settings = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         settings |= {"PYTHONPATH": str(self.path), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            command, cwd=self.path, env=os.environ | settings, input=given, capture_output=True, text=True, timeout=300
+            command, cwd=self.path, env=os.environ | settings, input=given, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{given or ''}\n{done.stdout}\n{done.stderr}"
         return done.stdout
