@@ -1,0 +1,200 @@
+"""What is measured: every case is a title, a sentence, and named variants; a variant returns one row of numbers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import Row, measured, timed
+from benchmarks.work import Part, built, texts, training_step
+from zonkey.config import Config, RuntimeConfig
+from zonkey.data import Batches, Corpus
+from zonkey.generate import generate, infill
+from zonkey.model import Zonkey
+from zonkey.runtime import Runtime, start
+from zonkey.train.speed import reference_shape
+
+Variant = Callable[[Config], Row]
+LETTERS = 1024  # bytes of a document, where nothing else is said
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table: what stands in it, and how each of its rows is measured."""
+
+    title: str
+    says: str
+    variants: Mapping[str, Variant]
+
+
+def runtime_of(config: Config, **changes: object) -> Runtime:
+    """The configured runtime, with changes."""
+    return start(RuntimeConfig.model_validate(config.runtime.model_dump() | changes))
+
+
+def step(
+    config: Config,
+    part: Part = None,
+    decompressor: str = "parallel",
+    documents: int = 8,
+    size: int = LETTERS,
+    **changes: object,
+) -> Row:
+    """A training step of the reference shape."""
+    runtime = runtime_of(config, **changes)
+    shape = reference_shape(config.model, decompressor)
+    work = training_step(config, shape, runtime, documents, size, part)
+    return measured(work, runtime, documents * size)
+
+
+def compiled_step(config: Config, compiled: bool) -> Row:
+    """The reference step, as it is or compiled; the first call's seconds are those of compiling."""
+    if compiled and shutil.which("g++") is None and not torch.cuda.is_available():
+        return {"skipped": "no C++ compiler"}
+    runtime = runtime_of(config)
+    work = training_step(config, reference_shape(config.model), runtime, 8, LETTERS, compiled=compiled)
+    began = time.perf_counter()
+    work()
+    first = time.perf_counter() - began
+    return measured(work, runtime, 8 * LETTERS) | {"s first step": first}
+
+
+def encode(config: Config, documents: int, size: int) -> Row:
+    """Text to the vectors of the top level."""
+    runtime = runtime_of(config)
+    model = built(config.model, runtime).eval()
+    given = texts(documents, size)
+
+    def work() -> None:
+        with runtime.autocast():
+            model.encode(given)
+
+    return measured(work, runtime, documents * size)
+
+
+def write(config: Config, steps: int) -> Row:
+    """A hundred texts from noise at the top level."""
+    runtime, model, trained = _model(config)
+    made: list[str] = []
+
+    def work() -> None:
+        with runtime.autocast():
+            made[:] = generate(model, 100, steps=steps)
+
+    seconds = timed(work, runtime, warm_up=1, repeats=3)
+    size = sum(len(text.encode()) for text in made)
+    return {"s": seconds, "bytes/s": size / seconds, "bytes a text": size / len(made), "model": trained}
+
+
+def fill(config: Config, gap: int) -> Row:
+    """One gap between 64 bytes of text on each side."""
+    runtime, model, trained = _model(config)
+    (around,) = texts(1, 128)
+
+    def work() -> None:
+        with runtime.autocast():
+            infill(model, f"{around[:64]}{{gap:{gap}}}{around[64:]}")
+
+    return {"s": timed(work, runtime, warm_up=1, repeats=3), "model": trained}
+
+
+def batches(config: Config, size: int) -> Row:
+    """Batches of eight documents off the disk; padding is what a batch holds beyond its text."""
+    folder = ROOT / "data/corpus"
+    if not (folder / "corpus.json").is_file():
+        return {"skipped": "no data/corpus: run `dvc repro prepare`"}
+    source = Batches(Corpus(folder, "train"), 8, size, 0)
+    rows = [source.at(number) for number in range(200)]
+    real, room = (sum(counts) for counts in zip(*((int(b.lengths.sum()), b.tokens.numel()) for b in rows), strict=True))
+    seconds = timed(lambda: [source.at(number) for number in range(200)], runtime_of(config), warm_up=1, repeats=3)
+    return {"bytes/s": real / seconds, "us a batch": 1e6 * seconds / 200, "padding": 1 - real / room}
+
+
+def repro(config: Config) -> Row:
+    """``dvc repro`` where nothing has changed."""
+    command = [sys.executable, "-m", "dvc", "repro", "--dry"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode or "Running" in done.stdout:
+        return {"skipped": "the pipeline is not up to date: run `make repro`"}
+    whole = [sys.executable, "-m", "dvc", "repro"]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(whole, cwd=ROOT, capture_output=True, check=True)
+        seconds.append(time.perf_counter() - began)
+    return {"s": sorted(seconds)[1]}
+
+
+def _model(config: Config) -> tuple[Runtime, Zonkey, str]:
+    """The trained model, or one of its shape."""
+    runtime, folder = runtime_of(config), ROOT / "models/final"
+    if (folder / "model.safetensors").is_file():
+        return runtime, Zonkey.from_pretrained(folder).eval().to(runtime.device), "models/final"
+    return runtime, built(config.model, runtime).eval(), "untrained"
+
+
+CASES: dict[str, Case] = {
+    "step": Case(
+        "Training step",
+        "Forward, backward and optimiser of the reference shape on 8 documents of 1 kB.",
+        {
+            "joint": step,
+            "joint, sequential decompressor": partial(step, decompressor="sequential"),
+            "joint, float32": partial(step, precision="float32"),
+            "joint, one thread": partial(step, threads=1),
+            "level 0": partial(step, part=0),
+            "level 1": partial(step, part=1),
+            "flows": partial(step, part="flow"),
+        },
+    ),
+    "size": Case(
+        "Size of a batch",
+        "The joint step on as many bytes as there are: time for a byte should not hang on how they are shared out.",
+        {
+            "64 documents of 1 kB": partial(step, documents=64),
+            "8 documents of 1 kB": step,
+            "1 document of 1 kB": partial(step, documents=1),
+            "8 documents of 8 kB": partial(step, size=8192),
+            "1 document of 64 kB": partial(step, documents=1, size=65536),
+        },
+    ),
+    "compile": Case(
+        "torch.compile",
+        "The joint step as it is, and compiled.",
+        {"eager": partial(compiled_step, compiled=False), "compiled": partial(compiled_step, compiled=True)},
+    ),
+    "encode": Case(
+        "Encoding",
+        "Text to the vectors of the top level, shape of params.yaml.",
+        {
+            "64 documents of 1 kB": partial(encode, documents=64, size=1024),
+            "1 document of 1 kB": partial(encode, documents=1, size=1024),
+            "1 document of 64 kB": partial(encode, documents=1, size=65536),
+        },
+    ),
+    "generate": Case(
+        "Generation",
+        "100 texts from noise at the top level, shape of params.yaml.",
+        {f"{steps} steps": partial(write, steps=steps) for steps in (4, 10, 50, 100)},
+    ),
+    "infill": Case(
+        "Infilling",
+        "One gap between 64 bytes on each side.",
+        {f"{gap} bytes": partial(fill, gap=gap) for gap in (4, 32)},
+    ),
+    "data": Case(
+        "Batches",
+        "Read, cut and padded, without a model.",
+        {f"crops of {size} bytes": partial(batches, size=size) for size in (512, 1024, 4096)},
+    ),
+    "repro": Case("`dvc repro` with nothing to do", "Start to end, as typed.", {"dvc repro": repro}),
+}
