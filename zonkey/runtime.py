@@ -1,7 +1,9 @@
 """Seed, device, precision and threads: what the machine decides, chosen in one place."""
 
 import contextlib
+import ctypes
 import logging
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +12,9 @@ import torch
 from zonkey.config import RuntimeConfig
 
 log = logging.getLogger(__name__)
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
+MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ def start(config: RuntimeConfig, rank: int = 0) -> Runtime:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("runtime.device is 'cuda' but torch sees no GPU; set it to 'auto' or 'cpu'")
+    if name == "cpu":
+        keep_memory()
     device = torch.device(name, rank) if name == "cuda" else torch.device(name)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -49,6 +56,18 @@ def start(config: RuntimeConfig, rank: int = 0) -> Runtime:
     dtype = _dtype(config.precision, name)
     log.info("device %s, precision %s, %d threads", device, dtype, torch.get_num_threads())
     return Runtime(device, dtype)
+
+
+def keep_memory() -> None:
+    """Keep freed memory for the next tensor, where the C library is glibc.
+
+    By default large blocks go back to the system when they are freed, and every page of the next one has to be
+    cleared and mapped again: a tenth of a training step (docs/performance.md).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(MMAP_THRESHOLD, MOST)
+        library.mallopt(TRIM_THRESHOLD, MOST)
 
 
 def generator(*seed: int, device: torch.device | str = "cpu") -> torch.Generator:
