@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 MASKED = -1e9  # finite, so that a row without any key gives no NaN; nothing reads such rows
+SHORT = 64  # keys, up to which a processor's softmax is faster in float32 than in bfloat16, casts included
 
 
 def existence_bias(log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"]) -> Float[Tensor, "S 1 L L"]:
@@ -42,13 +43,18 @@ def position_features(position: Float[Tensor, "*S Q"], width: int, base: float =
 def attend(
     q: Float[Tensor, "S H Q d"], k: Float[Tensor, "S H K d"], v: Float[Tensor, "S H K d"], bias: Float[Tensor, "..."]
 ) -> Float[Tensor, "S H Q d"]:
-    """softmax(q k / sqrt(d) + bias) v. Windows are short: on a CPU plain products beat the fused kernel."""
-    bias = bias.to(q.dtype)
+    """softmax(q k / sqrt(d) + bias) v, by what is fastest for the device and the length (docs/performance.md).
+
+    Windows are short: on a CPU plain products beat the fused kernel, and a softmax over some 20 numbers takes a third
+    of the time in float32 that it takes in bfloat16.
+    """
     if q.is_cuda:
-        bias = bias.expand(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
+        bias = bias.to(q.dtype).expand(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias
-    return scores.softmax(dim=-1).to(v.dtype) @ v
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if scores.shape[-1] <= SHORT:
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return (scores + bias.to(scores.dtype)).softmax(dim=-1).to(v.dtype) @ v
 
 
 class Attention(nn.Module):
@@ -83,9 +89,7 @@ class Attention(nn.Module):
             parts = (*own.split([width, heads], dim=-1), *other.chunk(2, dim=-1))
         q, gate, k, v = parts
         at_query, at_key = self._places(x, context, positions)
-        q, k, v = (self._heads(part) for part in (q + at_query, k + at_key, v))
-        out = attend(q, k, v, bias) * gate.sigmoid().transpose(1, 2)[..., None]
-        return self.out(out.transpose(1, 2).flatten(2))
+        return self.finish(gate, *(self.apart(part) for part in (q + at_query, k + at_key, v)), bias)
 
     def extend(
         self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None, at: Float[Tensor, " Q"] | None = None
@@ -98,12 +102,11 @@ class Attention(nn.Module):
         if at is None:
             at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
         at_query, at_key = self.place(position_features(at, width)).chunk(2, dim=-1)
-        q, k, v = (self._heads(part) for part in (q + at_query, k + at_key, v))
+        q, k, v = (self.apart(part) for part in (q + at_query, k + at_key, v))
         if seen is not None:
             k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
         bias = causal_bias(before + x.shape[1], x.device)[:, :, before:]
-        out = attend(q, k, v, bias) * gate.sigmoid().transpose(1, 2)[..., None]
-        return self.out(out.transpose(1, 2).flatten(2)), (k, v)
+        return self.finish(gate, q, k, v, bias), (k, v)
 
     def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:
         if positions is not None:
@@ -114,8 +117,15 @@ class Attention(nn.Module):
         query, key = self.place(position_features(at, self.width)).chunk(2, dim=-1)
         return query[: x.shape[1]], key[: x.shape[1] if context is None else context.shape[1]]
 
-    def _heads(self, x: Tensor) -> Tensor:
+    def apart(self, x: Float[Tensor, "S Q D"]) -> Float[Tensor, "S H Q d"]:
+        """By heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def finish(self, gate: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Float[Tensor, "S Q D"]:
+        """Attend, put heads together, gate, and the last product. Gates are spread over a head's width first: a product
+        with one number for some 16 others takes ten times as long on a processor."""
+        out = attend(q, k, v, bias).transpose(1, 2).flatten(2)
+        return self.out(out * gate.sigmoid().repeat_interleave(self.width // self.heads, dim=-1))
 
 
 def causal_bias(length: int, device: torch.device) -> Float[Tensor, "1 1 Q Q"]:
@@ -148,9 +158,14 @@ class LocalAttention(nn.Module):
         self.attention = Attention(width, heads)
 
     def forward(self, x: Float[Tensor, "B N D"], bias: Float[Tensor, "BK 1 R R3"]) -> Float[Tensor, "B N D"]:
+        """Keys and values are computed once for each position, then laid out in blocks."""
         batch, length, _ = x.shape
-        context = to_blocks(x, self.radius)
-        middle = context[:, self.radius : 2 * self.radius]
-        at = torch.arange(3 * self.radius, device=x.device, dtype=torch.float32)
-        out = self.attention(middle, bias, context, (at[self.radius : 2 * self.radius], at))
+        radius, core = self.radius, self.attention
+        q, gate, k, v = core.inputs(x).split([core.width, core.heads, core.width, core.width], dim=-1)
+        q, gate = (nn.functional.pad(part, (0, 0, 0, -length % radius)) for part in (q, gate))
+        q, gate = (part.unflatten(1, (-1, radius)).flatten(0, 1) for part in (q, gate))
+        at = torch.arange(3 * radius, device=x.device, dtype=torch.float32)
+        at_query, at_key = core.place(position_features(at, core.width)).chunk(2, dim=-1)
+        q, k, v = q + at_query[radius : 2 * radius], to_blocks(k, radius) + at_key, to_blocks(v, radius)
+        out = core.finish(gate, *(core.apart(part) for part in (q, k, v)), bias)
         return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :length]
