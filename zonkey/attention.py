@@ -89,7 +89,7 @@ class Attention(nn.Module):
             parts = (*own.split([width, heads], dim=-1), *other.chunk(2, dim=-1))
         q, gate, k, v = parts
         at_query, at_key = self._places(x, context, positions)
-        return self.finish(gate, *(self.apart(part) for part in (q + at_query, k + at_key, v)), bias)
+        return self.finish(gate, bias, *(self.apart(part) for part in (q + at_query, k + at_key, v)))
 
     def extend(
         self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None, at: Float[Tensor, " Q"] | None = None
@@ -106,7 +106,7 @@ class Attention(nn.Module):
         if seen is not None:
             k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
         bias = causal_bias(before + x.shape[1], x.device)[:, :, before:]
-        return self.finish(gate, q, k, v, bias), (k, v)
+        return self.finish(gate, bias, q, k, v), (k, v)
 
     def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:
         if positions is not None:
@@ -121,7 +121,7 @@ class Attention(nn.Module):
         """By heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def finish(self, gate: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Float[Tensor, "S Q D"]:
+    def finish(self, gate: Tensor, bias: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "S Q D"]:
         """Attend, put heads together, gate, and the last product. Gates are spread over a head's width first: a product
         with one number for some 16 others takes ten times as long on a processor."""
         out = attend(q, k, v, bias).transpose(1, 2).flatten(2)
@@ -167,5 +167,5 @@ class LocalAttention(nn.Module):
         at = torch.arange(3 * radius, device=x.device, dtype=torch.float32)
         at_query, at_key = core.place(position_features(at, core.width)).chunk(2, dim=-1)
         q, k, v = q + at_query[radius : 2 * radius], to_blocks(k, radius) + at_key, to_blocks(v, radius)
-        out = core.finish(gate, *(core.apart(part) for part in (q, k, v)), bias)
+        out = core.finish(gate, bias, *(core.apart(part) for part in (q, k, v)))
         return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :length]

@@ -25,6 +25,7 @@ from zonkey.files import write_beside
 from zonkey.fit import code, code_fingerprint
 from zonkey.fit.distributed import Ranks
 from zonkey.fit.loop import TrainingError
+from zonkey.fit.muon import Muon
 from zonkey.fit.optimizer import Optimizer, learning_rate, parameter_groups
 from zonkey.train import TrainSummary, finetune, train_level
 from zonkey.train.learner import Part, freeze_but
@@ -271,6 +272,29 @@ def test_a_step_changes_every_parameter_and_clears_gradients(name: str) -> None:
     assert norm == pytest.approx(sum(p.numel() for p in built.parameters()) ** 0.5, rel=1e-4)
     assert [key for key, value in built.named_parameters() if torch.equal(value, before[key])] == []
     assert all(p.grad is None for p in built.parameters())
+
+
+def test_muon_for_many_matrices_is_torchs_for_each() -> None:
+    """Tall, wide and square ones, several of a shape, over steps, with one that has no gradient; the states too."""
+    shapes = [(8, 12), (12, 8), (8, 12), (16, 16), (16, 16), (40, 8)]
+    both: list[list[torch.nn.Parameter]] = []
+    for _ in range(2):
+        source = random()
+        both.append([torch.nn.Parameter(torch.randn(*shape, generator=source)) for shape in [*shapes, (8, 12)]])
+    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1, "nesterov": True}
+    one, many = torch.optim.Muon(both[0], **options), Muon(both[1], **options)
+    for step in range(3):
+        for parameters, optimizer in zip(both, (one, many), strict=True):
+            source = random(step)
+            for parameter in parameters[:-1]:
+                parameter.grad = torch.randn(parameter.shape, generator=source)
+            optimizer.step()
+    for want, got in zip(*both, strict=True):
+        torch.testing.assert_close(got, want, atol=2e-3, rtol=1e-2)  # products of bfloat16, in another order
+    states = [optimizer.state_dict()["state"] for optimizer in (one, many)]
+    assert states[0].keys() == states[1].keys() == set(range(len(shapes)))
+    for number, state in states[0].items():
+        torch.testing.assert_close(states[1][number]["momentum_buffer"], state["momentum_buffer"])
 
 
 # --- several processes ------------------------------------------------------------------------------------

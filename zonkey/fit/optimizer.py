@@ -8,6 +8,7 @@ from torch import nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
 
 from zonkey.config import StageConfig, TrainConfig
+from zonkey.fit.muon import Muon
 
 BETAS = (0.9, 0.98)
 
@@ -28,9 +29,9 @@ class Optimizer:
                 "nesterov": True,
             }
             if world > 1:  # Muon's updates are matrix products: half as many for each of two, and the same numbers
-                self.parts.append(ZeroRedundancyOptimizer(matrices, optimizer_class=torch.optim.Muon, **options))
+                self.parts.append(ZeroRedundancyOptimizer(matrices, optimizer_class=Muon, **options))
             else:
-                self.parts.append(torch.optim.Muon(matrices, **options))
+                self.parts.append(Muon(matrices, **options))
         self.parts.append(
             torch.optim.AdamW(rest, lr=stage.learning_rate, betas=BETAS, weight_decay=shared.weight_decay, fused=True)
         )
