@@ -82,10 +82,10 @@ class Attention(nn.Module):
         if context is None:
             parts = self.inputs(x).split([width, heads, width, width], dim=-1)
         else:
-            weight, shift = self.inputs.weight, self.inputs.bias
-            cut = width + heads
-            own = nn.functional.linear(x, weight[:cut], shift[:cut])
-            other = nn.functional.linear(context, weight[cut:], shift[cut:])
+            cuts = [width + heads, 2 * width]
+            weights, shifts = self.inputs.weight.split(cuts), self.inputs.bias.split(cuts)
+            own = nn.functional.linear(x, weights[0], shifts[0])
+            other = nn.functional.linear(context, weights[1], shifts[1])
             parts = (*own.split([width, heads], dim=-1), *other.chunk(2, dim=-1))
         q, gate, k, v = parts
         at_query, at_key = self._places(x, context, positions)

@@ -42,7 +42,8 @@ class Truth:
         the rest is 0: a fixed capacity that holds practically all of the weight.
         """
         shape = index.shape
-        chosen = weight.detach().flatten().topk(max(int(index.numel() * self.worth), 1)).indices
+        count = max(int(index.numel() * self.worth), 1)
+        chosen = weight.detach().flatten().topk(count, sorted=False).indices
         x, at = x.flatten(0, 1).index_select(0, chosen), index.flatten()[chosen]
         if self.ids is not None and self.codebook is not None:
             loss, correct = codebook_loss(x, self.codebook, self.ids.flatten()[at])
