@@ -340,6 +340,26 @@ def test_one_process_goes_on_where_two_stopped(tmp_path: Path, corpus: Path) -> 
     assert held == set(optimizer.parameters)
 
 
+def test_a_killed_rank_ends_the_run_and_one_process_goes_on(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other rank waits for it: it has to end too, and what both had done by the last checkpoint is kept."""
+    launch = subprocess.run
+
+    def dying(command: list[str], **options: Any) -> Any:
+        changed = ["tests.model.dying" if part == "zonkey.train.worker" else part for part in command]
+        return launch(changed, cwd=ROOT, **options)
+
+    monkeypatch.setattr("zonkey.fit.run.subprocess.run", dying)
+    with pytest.raises(TrainingError, match=r"2 processes failed with status 1; .* goes on from its last checkpoint"):
+        run(short(processes=2, sample_texts=0), corpus, tmp_path)
+    assert not (tmp_path / "level0").exists()
+    with caplog.at_level("INFO"):
+        summary = run(short(processes=1, sample_texts=0), corpus, tmp_path)
+    assert "level 0 goes on at step 4 of 6" in caplog.text
+    assert [row["step"] for row in summary.history if "kind" in row] == [0, 3, 6]
+
+
 # --- what a run hangs on ----------------------------------------------------------------------------------
 
 

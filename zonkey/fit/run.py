@@ -117,7 +117,10 @@ def _launch(run: Run) -> None:
     log.info("starting %d processes", processes)
     done = subprocess.run(command, check=False)
     if done.returncode:
-        raise TrainingError(f"training in {processes} processes failed with status {done.returncode}")
+        raise TrainingError(
+            f"{run.name}: training in {processes} processes failed with status {done.returncode}; what they said is"
+            " above; started again, the run goes on from its last checkpoint"
+        )
 
 
 def _summary(folder: Path, run: Run[M], text: Corpus) -> TrainSummary:
