@@ -13,7 +13,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test fuzz finite chaos profile strip publish results lint bench-speed deps jupyter lock clean
+.PHONY: help repro suites test fuzz finite chaos profile strip publish results lint bench bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,6 +55,9 @@ results: $(STAMP) ## write docs/results.md from the published metrics
 lint: $(STAMP) ## ruff and mypy
 	ruff check .
 	mypy
+
+bench: $(STAMP) ## all benchmarks: tables, and build/bench/results.json (ARGS='step encode' for some)
+	python -m benchmarks $(ARGS)
 
 bench-speed: $(STAMP) ## training speed in bytes per second
 	zonkey speed

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [CASE ...]``: measure, print tables, write JSON."""
+"""``python -m benchmarks [CASE ...]``: measure, print tables, write JSON; status 1 where a variant failed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"## {title}\n\n{says}\n\n{markdown(rows)}\n")
         sys.stdout.flush()
         write_beside(options.out, json.dumps(found, indent=2) + "\n")
-    return 0
+    return int(any("failed" in row for rows in found.values() for row in rows.values()))
 
 
 def _words(name: str) -> tuple[str, str]:

@@ -14,13 +14,15 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Row, measured, timed
+from benchmarks.operators import OPERATORS, operator
 from benchmarks.work import Part, built, texts, training_step
 from zonkey.config import Config, RuntimeConfig
 from zonkey.data import Batches, Corpus
 from zonkey.generate import generate, infill
 from zonkey.model import Zonkey
-from zonkey.runtime import Runtime, start
+from zonkey.runtime import Runtime, generator, start
 from zonkey.train.speed import reference_shape
+from zonkey.transformer import Encoder
 
 Variant = Callable[[Config], Row]
 LETTERS = 1024  # bytes of a document, where nothing else is said
@@ -53,19 +55,29 @@ def step(
     runtime = runtime_of(config, **changes)
     shape = reference_shape(config.model, decompressor)
     work = training_step(config, shape, runtime, documents, size, part)
-    return measured(work, runtime, documents * size)
+    few = {"warm_up": 1, "repeats": 2} if documents * size > 2**14 else {}  # long steps need fewer
+    return measured(work, runtime, documents * size, **few)
 
 
-def compiled_step(config: Config, compiled: bool) -> Row:
-    """The reference step, as it is or compiled; the first call's seconds are those of compiling."""
+def encoder(config: Config, compiled: bool, width: int) -> Row:
+    """Three blocks over windows of 21 positions, forward and backward; compiling is in the first call's seconds."""
     if compiled and shutil.which("g++") is None and not torch.cuda.is_available():
         return {"skipped": "no C++ compiler"}
     runtime = runtime_of(config)
-    work = training_step(config, reference_shape(config.model), runtime, 8, LETTERS, compiled=compiled)
+    network = Encoder(width, 4, 3).to(runtime.device)
+    run = torch.compile(network) if compiled else network
+    rows = 1842 * 64 // width // 2
+    x = torch.randn(rows, 21, width, generator=generator(0)).to(runtime.device)
+    bias = torch.zeros(rows, 1, 21, 21, device=runtime.device)
+
+    def work() -> None:
+        with runtime.autocast():
+            run(x, bias).float().square().mean().backward()
+
     began = time.perf_counter()
     work()
     first = time.perf_counter() - began
-    return measured(work, runtime, 8 * LETTERS) | {"s first step": first}
+    return {"ms": 1000 * timed(work, runtime), "s first call": first}
 
 
 def encode(config: Config, documents: int, size: int) -> Row:
@@ -167,10 +179,20 @@ CASES: dict[str, Case] = {
             "1 document of 64 kB": partial(step, documents=1, size=65536),
         },
     ),
+    "operators": Case(
+        "Ways to the same numbers",
+        "Forward and backward at the reference step's shapes, processor time of one thread.",
+        {name: partial(operator, make=make) for name, make in OPERATORS.items()},
+    ),
     "compile": Case(
         "torch.compile",
-        "The joint step as it is, and compiled.",
-        {"eager": partial(compiled_step, compiled=False), "compiled": partial(compiled_step, compiled=True)},
+        "Three transformer blocks over windows, as they are and compiled; each level has some ten such graphs.",
+        {
+            "width 64": partial(encoder, compiled=False, width=64),
+            "width 64, compiled": partial(encoder, compiled=True, width=64),
+            "width 256": partial(encoder, compiled=False, width=256),
+            "width 256, compiled": partial(encoder, compiled=True, width=256),
+        },
     ),
     "encode": Case(
         "Encoding",

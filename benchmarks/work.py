@@ -38,20 +38,17 @@ def training_step(
     documents: int,
     size: int,
     part: Part = None,
-    compiled: bool = False,
 ) -> Callable[[], Any]:
     """Forward, backward and optimiser on one batch, again and again with other begins."""
     tokens, lengths = (v.to(runtime.device) for v in to_tokens(texts(documents, size), size))
     model = built(shape, runtime)
     freeze_but(model, part)
     optimizer = Optimizer(model, config.train, config.train.finetune)
-    network = torch.compile(model) if compiled else model
     seeds = iter(range(10**9))
 
     def step() -> None:
         with runtime.autocast():
-            out = network(tokens, lengths, config.losses, runtime.generator(next(seeds)), part)
-        out.loss.backward()
+            model(tokens, lengths, config.losses, runtime.generator(next(seeds)), part).loss.backward()
         optimizer.step(0)
 
     return step
