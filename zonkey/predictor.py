@@ -80,18 +80,33 @@ def _nats(
     candidates: Float[Tensor, "V D"],
     ids: Int[Tensor, "B N"] | None,
 ) -> tuple[Float[Tensor, "B N"], Float[Tensor, "B N"]]:
-    """What came, and without gradient what was expected: negative log-likelihood and entropy."""
+    """What came, and without gradient what was expected: negative log-likelihood and entropy.
+
+    Sampled candidates hold what is common many times. All that are alike are one outcome: else entropy would not say
+    how uncertain the next is, but how much more is known of it than how common it is.
+    """
     with torch.autocast(goal.device.type, enabled=False):
         goal = normalize(goal.float(), dim=-1)
         logits = SCALE * foretold @ candidates.T
-        if ids is None:
-            unlike = logits.masked_fill(goal @ candidates.T > SAME, NEVER)
-            logits = torch.cat([SCALE * (foretold * goal).sum(dim=-1, keepdim=True), unlike], dim=-1)
-            ids = torch.zeros(goal.shape[:2], dtype=torch.long, device=goal.device)
-        log_p = logits.log_softmax(dim=-1)
-    came = -log_p.gather(-1, ids[..., None])[..., 0]
-    with torch.no_grad():
-        return came, -(log_p.exp() * log_p).sum(dim=-1)
+        if ids is not None:
+            log_p = logits.log_softmax(dim=-1)
+            return -log_p.gather(-1, ids[..., None])[..., 0], _entropy(log_p)
+        like = goal @ candidates.T > SAME
+        absent = ~like.any(dim=-1, keepdim=True)
+        own = (SCALE * (foretold * goal).sum(dim=-1, keepdim=True)).masked_fill(~absent, NEVER)
+        every = torch.cat([own, logits], dim=-1)
+        right = every.masked_fill(~torch.cat([absent, like], dim=-1), NEVER)
+        came = every.logsumexp(dim=-1) - right.logsumexp(dim=-1)
+        copies = (candidates @ candidates.T > SAME).sum(dim=-1)
+        return came, _entropy(logits.log_softmax(dim=-1), copies.log())
+
+
+@torch.no_grad()
+def _entropy(
+    log_p: Float[Tensor, "*shape V"], log_copies: Float[Tensor, " V"] | float = 0.0
+) -> Float[Tensor, "*shape"]:
+    """Nats, of outcomes that are listed ``copies`` times each."""
+    return -(log_p.exp() * (log_p + log_copies)).sum(dim=-1)
 
 
 def _standardised(x: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:

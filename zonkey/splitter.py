@@ -18,6 +18,7 @@ from zonkey.transformer import Block
 KERNELS = (3, 5, 7, 9)
 CERTAIN = 30.0  # size of the logit of a begin that is not learned
 SPACES = b" \t\r\n"
+MEMORY = 0.98  # of what was seen of a step, kept in the next
 STOPS = b".!?"
 CLOSING = b"\"')]"
 
@@ -28,7 +29,14 @@ class Splitter(nn.Module):
     The bias starts at logit(2 / L), so that training starts from segments of sane length. The paper's splitter sees
     both sides of a position. ``splitter_sees: past`` hides what follows it, and ``left`` the position as well (both
     depart from the paper): a segment then ends with what tells its end, instead of beginning with it.
+
+    Reconstruction finds a mark that units have in common, and begins at some constant distance from it; which one is
+    left to chance. So all begins are moved once (:meth:`settle`), by at most ``splitter_moves`` positions, to where
+    what follows is hardest to foresee (departs from the paper).
     """
+
+    moved: Tensor
+    surprise: Tensor
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
@@ -42,6 +50,10 @@ class Splitter(nn.Module):
         self.norm = nn.LayerNorm(width, bias=False)
         self.begin = nn.Linear(width + channels * len(KERNELS), 1)
         self.bias = nn.Parameter(torch.tensor(math.log(2 / config.window / (1 - 2 / config.window))))
+        self.moves = config.splitter_moves
+        if self.moves:
+            self.register_buffer("moved", torch.zeros(()))  # positions, negative to the left
+            self.register_buffer("surprise", torch.zeros(2 * self.moves + 1))  # by distance from begins
 
     def forward(self, x: Float[Tensor, "B N D"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         x = torch.where(real[..., None], x, 0.0)
@@ -58,7 +70,33 @@ class Splitter(nn.Module):
         around = [(k // 2, k // 2) if self.sees == "both" else (k - 1, 0) for k in KERNELS]
         parts = [convolve(pad(signal, room)) for convolve, room in zip(self.convolutions, around, strict=True)]
         found = torch.cat(parts, dim=1).relu().transpose(1, 2)
-        return (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()
+        logits = (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()
+        return self._move(logits, real) if self.moves else logits
+
+    def _move(self, logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+        """What was found for one position holds for another; none is moved in from outside the text."""
+        count = logits.shape[1]
+        source = torch.arange(count, device=logits.device) - self.moved.long()
+        at = source.clamp(0, count - 1)
+        return torch.where((source == at) & real[:, at], logits[:, at], -CERTAIN)
+
+    @torch.no_grad()
+    def observe(self, logits: Float[Tensor, "B N"], surprise: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> None:
+        """Remember how surprising the positions around begins are; nothing where begins are not moved."""
+        if not self.moves:
+            return
+        span = 2 * self.moves + 1
+        around = surprise.unfold(1, span, 1)
+        weight = torch.where(real.unfold(1, span, 1).all(dim=-1), logits.sigmoid()[:, self.moves : -self.moves], 0.0)
+        mean = (weight[..., None] * around).sum(dim=(0, 1)) / weight.sum().clamp(min=1e-6)
+        self.surprise.lerp_(mean, 1 - MEMORY)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Move all begins to the distance that was most surprising, and forget; nothing where nothing was seen."""
+        if self.moves:
+            self.moved += self.surprise.argmax() - self.moves * self.surprise.any()
+            self.surprise.zero_()
 
 
 def fixed_logits(

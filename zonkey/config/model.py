@@ -23,6 +23,7 @@ class LevelConfig(Frozen):
     splitter_layers: Layers
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Size  # positions seen on each side by the splitter's local attention
+    splitter_moves: Annotated[int, Field(ge=0, le=64)]  # positions that begins may be moved, to where less is foreseen
     decompressor: Literal["parallel", "sequential"]
     locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
@@ -37,8 +38,8 @@ class LevelConfig(Frozen):
 
     @property
     def foresees(self) -> bool:
-        """Whether a predictor takes part: only begins that are learned can be drawn to anything."""
-        return self.splitting == "learned" and self.foresight > 0
+        """Whether a predictor takes part: only begins that are learned can be drawn to anything, or moved."""
+        return self.splitting == "learned" and (self.foresight > 0 or self.splitter_moves > 0)
 
     @property
     def places(self) -> tuple[float, ...]:
@@ -54,6 +55,10 @@ class LevelConfig(Frozen):
             raise ValueError(f"vectors {self.vectors} must be fewer than window {self.window}")
         if self.target_rate * self.window <= 1:
             raise ValueError(f"target_rate {self.target_rate:g} needs a window above {1 / self.target_rate:g}")
+        if 2 * self.splitter_moves * self.target_rate >= 1:
+            raise ValueError(
+                f"splitter_moves {self.splitter_moves} is half a segment or more at target_rate {self.target_rate:g}"
+            )
         return self
 
 

@@ -98,6 +98,8 @@ class Trainer(Generic[M]):
             target: list[torch.Tensor] = [p for p in self.average.parameters() if p.requires_grad]
             decay = min(self.decay, (1 + self.step) / (10 + self.step))  # short at first, not to keep the start
             torch._foreach_lerp_(target, source, 1 - decay)
+            for mine, trained in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(trained)  # no weights: positions, counts and what is compared with
         return row
 
     def _forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:

@@ -76,10 +76,12 @@ def level_step(
     """All loss terms of one level; ``sampled=False`` takes the deterministic split (validation)."""
     batch, positions, _ = truth.x.shape
     real = real_positions(truth.lengths, positions)
+    if sampled and not weights.predict:  # no more is foretold: what was seen of it decides
+        level.splitter.settle()
     logits, segments = level.split(
         truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions), truth.marks
     )
-    splitting = _splitting(level, logits, real, truth, weights)
+    splitting = _splitting(level, logits, real, truth, weights, sampled)
     b = logits.detach().sigmoid()
     begin_rate = weighted_mean(b, real.float())
     decided = weighted_mean(((b < 0.1) | (b > 0.9)).float(), real.float())
@@ -121,9 +123,14 @@ def level_step(
 
 
 def _splitting(
-    level: Level, logits: Float[Tensor, "B N"], real: Bool[Tensor, "B N"], truth: Truth, weights: LossConfig
+    level: Level,
+    logits: Float[Tensor, "B N"],
+    real: Bool[Tensor, "B N"],
+    truth: Truth,
+    weights: LossConfig,
+    sampled: bool,
 ) -> dict[str, Tensor]:
-    """The splitter's terms; none where it does not learn."""
+    """The splitter's terms; none where it does not learn. In training it takes note of what is surprising."""
     config = level.config
     if config.splitting != "learned":
         return {}
@@ -136,6 +143,8 @@ def _splitting(
     if level.predictor is not None and weights.predict:
         foresight = level.predictor(truth.x, real, truth.candidates, truth.ids)
         terms["predict"] = foresight.loss
+        if sampled:
+            level.splitter.observe(logits, foresight.surprise, real)
         terms["surprise"] = -config.foresight * weighted_mean(foresight.surprise * logits.sigmoid(), real.float())
     return terms
 

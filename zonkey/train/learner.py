@@ -57,8 +57,8 @@ class ZonkeyLearner:
             return losses
         if not isinstance(self.only, int) or step >= losses.delay * self.stage.steps:
             return losses.late()
-        foresees = self.config.model.levels[self.only].foresees and losses.predict
-        if foresees and step < losses.foretell * self.stage.steps:
+        level = self.config.model.levels[self.only]
+        if level.foresees and level.foresight and losses.predict and step < losses.foretell * self.stage.steps:
             return losses.first()
         return losses.early()
 
