@@ -53,7 +53,7 @@ def corpus(metrics: dict[str, float] | None = None, **params: Any) -> Measured:
     kept = {"pipeline": PARAMS, "suites": PARAMS} | params
     found = {folder: kept[name] for name, folder in (("pipeline", ""), ("suites", "suites")) if kept[name] is not None}
     older = tuple(folder for folder in ("", "suites") if folder not in found)
-    return Measured(METRICS if metrics is None else metrics, found, older, Path("reports"), "../reports")
+    return Measured(METRICS if metrics is None else metrics, {}, found, older, Path("reports"), "../reports")
 
 
 def changed(name: str, value: Any) -> dict[str, Any]:

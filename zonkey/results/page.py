@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from zonkey.results.caption import OLDER, caption
 from zonkey.results.published import SUITES, Measured
-from zonkey.results.schema import Page, Section, Table, Word
+from zonkey.results.schema import Page, Section, Table, Target, Word
 from zonkey.results.tables import fill, markdown, reading
 from zonkey.results.verdicts import Outcome, Status, outcome
 
+ELSEWHERE = "by another model than the pipeline's"
 INTRODUCTION = """# Results
 
 Made by `python -m zonkey results` from the published metrics; do not edit. The paper (A. Rozental, arXiv 2601.21768)
@@ -27,11 +29,21 @@ def outcomes(
 ) -> dict[tuple[str, str], Outcome]:
     """Every target on every corpus that it is set for; raises ``ValueError`` where words contradict the metrics."""
     return {
-        (target.id, name): outcome(target, name, corpora[name].metrics, words.get((target.id, name)))
+        (target.id, name): _outcome(target, name, corpora[name], words.get((target.id, name)))
         for target in page.targets
         for name in page.corpora
         if name in target.corpora
     }
+
+
+def _outcome(target: Target, corpus: str, one: Measured, word: Word | None) -> Outcome:
+    """Where suites measured another model than the pipeline has published, the pipeline's own numbers count first."""
+    if one.together:
+        return outcome(target, corpus, one.metrics, word)
+    if outcome(target, corpus, one.pipeline).status is not Status.UNMEASURED:
+        return outcome(target, corpus, one.pipeline, word)
+    found = outcome(target, corpus, one.metrics, word)
+    return found if found.status is Status.UNMEASURED else replace(found, figure=f"{found.figure}, {ELSEWHERE}")
 
 
 def render(page: Page, corpora: Mapping[str, Measured], found: Mapping[tuple[str, str], Outcome]) -> str:

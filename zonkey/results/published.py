@@ -23,6 +23,7 @@ class Measured:
     """One corpus: its metrics, the parameters that were published with them, and where its reports lie."""
 
     metrics: Metrics
+    pipeline: Metrics  # of them, those that do not come from suites
     params: Mapping[str, Params]  # by folder of reports; of a run whose parameters were not kept there is none
     older: tuple[str, ...]  # folders with metrics of such a run
     reports: Path  # holds PROFILE and suites/PROFILE
@@ -57,4 +58,5 @@ def _corpus(reports: Path, profile: str, link: str) -> Measured:
         if (path := folder / "params.yaml").is_file()
     }
     older = tuple(name for name, folder in folders.items() if (folder / "metrics").is_dir() and name not in params)
-    return Measured(read(*(folder / "metrics" for folder in folders.values())), params, older, reports, link)
+    pipeline, every = read(folders[PIPELINE] / "metrics"), read(*(folder / "metrics" for folder in folders.values()))
+    return Measured(every, pipeline, params, older, reports, link)
