@@ -92,10 +92,14 @@ class Attention(nn.Module):
         return self.finish(gate, bias, *(self.apart(part) for part in (q + at_query, k + at_key, v)))
 
     def extend(
-        self, x: Float[Tensor, "S Q D"], seen: tuple[Tensor, Tensor] | None, at: Float[Tensor, " Q"] | None = None
+        self,
+        x: Float[Tensor, "S Q D"],
+        seen: tuple[Tensor, Tensor] | None,
+        at: Float[Tensor, " Q"] | None = None,
+        whole: bool = False,
     ) -> tuple[Float[Tensor, "S Q D"], tuple[Tensor, Tensor]]:
-        """Causal attention of new positions (``at``; next ones if None) to themselves and to those ``seen`` before
-        (their keys and values)."""
+        """Attention of new positions (``at``; next ones if None) to those ``seen`` before (keys and values), and to
+        one another: causal, unless they are one ``whole``."""
         width = self.width
         q, gate, k, v = self.inputs(x).split([width, self.heads, width, width], dim=-1)
         before = 0 if seen is None else seen[0].shape[2]
@@ -106,6 +110,8 @@ class Attention(nn.Module):
         if seen is not None:
             k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
         bias = causal_bias(before + x.shape[1], x.device)[:, :, before:]
+        if whole:
+            bias = torch.zeros_like(bias)
         return self.finish(gate, bias, q, k, v), (k, v)
 
     def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:

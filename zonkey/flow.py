@@ -7,6 +7,8 @@ bytes at level 0 and a vocabulary of vectors above (docs/experiments.md).
 Shapes: S windows, L positions of a window, P known ones, Q hidden ones, K candidates, D width.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from zonkey.attention import MASKED
 from zonkey.config import LevelConfig
 from zonkey.sphere import to_sphere
-from zonkey.transformer import Encoder, time_features
+from zonkey.transformer import Encoder, Seen, time_features
 
 START = 0.5  # scale of the learned places at the start
 
@@ -63,6 +65,31 @@ class Flow(nn.Module):
         bias = block_bias(at // self.block, before).to(x.dtype)
         found = self.encoder(torch.cat([clean, x], dim=1), bias, keep=slice(before, None), at=at.float())
         return self.out(found).float()
+
+    def ask(
+        self,
+        x: Float[Tensor, "S Q D"],
+        t: Float[Tensor, "S Q"],
+        estimate: Float[Tensor, "S Q D"],
+        seen: Sequence[Seen | None],
+        start: int,
+    ) -> Float[Tensor, "S Q D"]:
+        """The same as ``forward``, of one block, where the known ones were ``seen`` (:meth:`read`): for sampling."""
+        stop = start + x.shape[1]
+        x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
+        found, _ = self.encoder.extend(x, seen, torch.arange(start, stop, device=x.device).float())
+        return self.out(found).float()
+
+    def read(self, known: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], start: int) -> Sequence[Seen | None]:
+        """Keys and values of all known ones, with a block of them more; before the first they are :attr:`unread`."""
+        places = self.places[start : start + known.shape[1]]
+        x = self.noised(known) + places + self._heard(known.new_zeros(1, 1))
+        return self.encoder.extend(x, seen, torch.arange(start, start + len(places), device=x.device).float())[1]
+
+    @property
+    def unread(self) -> Sequence[Seen | None]:
+        """What is seen where nothing is known."""
+        return [None] * len(self.encoder.blocks)
 
     def _heard(self, t: Float[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
         return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)

@@ -51,10 +51,10 @@ class Block(nn.Module):
         return x + self.mlp(self.norms[1](x))
 
     def extend(
-        self, x: Float[Tensor, "S Q D"], seen: Seen | None, at: Places = None
+        self, x: Float[Tensor, "S Q D"], seen: Seen | None, at: Places = None, whole: bool = False
     ) -> tuple[Float[Tensor, "S Q D"], Seen]:
-        """Causally, new positions after those ``seen``; they are the next ones, or ``at`` places."""
-        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen, at)
+        """New positions after those ``seen``, causal or one ``whole``; they are the next ones, or ``at`` places."""
+        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen, at, whole)
         x = x + attended
         return x + self.mlp(self.norms[1](x)), seen
 
@@ -74,6 +74,16 @@ class Encoder(nn.Module):
         for block in self.blocks[:-1]:
             x = block(x, bias, at=at)
         return self.norm(self.blocks[-1](x, bias, keep, at))
+
+    def extend(
+        self, x: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], at: Places = None
+    ) -> tuple[Float[Tensor, "S Q D"], list[Seen]]:
+        """A block of positions that see one another and those ``seen`` before, which were computed without them."""
+        x, after = lower_precision(x), []
+        for block, past in zip(cast(Sequence[Block], self.blocks), seen, strict=True):
+            x, grown = block.extend(x, past, at, whole=True)
+            after.append(grown)
+        return self.norm(x), after
 
 
 class CausalDecoder(nn.Module):

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.model.build import TEXTS, bytes_batch, losses, model, random
+from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, random
 from zonkey import Zonkey
 from zonkey.data import Corpus
+from zonkey.flow import Flow
 from zonkey.level import flow_loss
 from zonkey.losses import SAME
+from zonkey.sphere import sphere_noise
 from zonkey.train.vocabulary import remember
 
 
@@ -87,6 +89,22 @@ def test_a_window_that_leaves_the_noise_together_knows_nothing() -> None:
     built.levels[0].flow.block = 8
     _, given = asked(built, lambda x, t, estimate, known: x, config)
     assert all(known.shape[1] == 0 for *_, known in given)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_what_is_read_once_answers_as_what_is_read_again(block: int) -> None:
+    """Sampling keeps keys and values of known vectors; blocks that divide the window unevenly, too."""
+    config = level_config(width=16, heads=2, window=7)
+    torch.manual_seed(0)
+    flow = Flow(config, block, 8)
+    x, seen = sphere_noise((3, 7, 16), random()), flow.unread
+    for start in range(0, 7, block):
+        size = min(block, 7 - start)
+        hidden, guess = sphere_noise((3, size, 16), random(start)), sphere_noise((3, size, 16), random(start + 1))
+        t = torch.rand(3, size, generator=random(start))
+        again = flow(hidden, t, guess, x[:, :start], start)
+        torch.testing.assert_close(flow.ask(hidden, t, guess, seen, start), again, atol=1e-5, rtol=1e-4)
+        seen = flow.read(x[:, start : start + size], seen, start)
 
 
 def test_no_gradient_reaches_what_is_hidden() -> None:

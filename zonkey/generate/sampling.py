@@ -80,7 +80,7 @@ def _flow(
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
     candidates, least = model.candidates(level), model.config.flow.least_noise
-    known = candidates.new_zeros(n, 0, candidates.shape[-1])
+    known, seen = candidates.new_zeros(n, 0, candidates.shape[-1]), flow.unread
     while known.shape[1] < flow.window and not _ended(known, flow).any(dim=1).all():
         start = known.shape[1]
         shape = (n, min(flow.block, flow.window - start), known.shape[-1])
@@ -89,10 +89,11 @@ def _flow(
             t, following = (1 - (1 - least) * at / steps for at in (step, step + 1))
             if watch:
                 watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
-            asked = flow(x, known.new_full(shape[:2], t), estimate, known, start)
+            asked = flow.ask(x, known.new_full(shape[:2], t), estimate, seen, start)
             estimate = expected(asked, candidates, sampler.temperature)
             x = _step(x, estimate, t, following, sampler.stochasticity, generator)
-        known = torch.cat([known, candidates[scores(asked, candidates).argmax(dim=-1)]], dim=1)
+        block = candidates[scores(asked, candidates).argmax(dim=-1)]
+        known, seen = torch.cat([known, block], dim=1), flow.read(block, seen, start)
     return _read(model, level, known, length, generator)
 
 
