@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
+from torch.utils.checkpoint import checkpoint
 
 from zonkey.attention import Attention, LocalAttention, causal_bias
 
@@ -29,7 +30,9 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(norm x), then x + mlp(norm x)."""
+    """x + attention(norm x), then x + mlp(norm x). What is inside may be computed again in the backward pass."""
+
+    again = False
 
     def __init__(self, width: int, attention: Attention | LocalAttention) -> None:
         super().__init__()
@@ -41,6 +44,11 @@ class Block(nn.Module):
         self, x: Float[Tensor, "S Q D"], bias: Float[Tensor, "..."], keep: slice | None = None, at: Places = None
     ) -> Float[Tensor, "S ... D"]:
         """All positions, or those to ``keep``, which still attend to all; they stand in order, or ``at`` places."""
+        if self.again and torch.is_grad_enabled():
+            return cast(Tensor, checkpoint(self._forward, x, bias, keep, at, use_reentrant=False))
+        return self._forward(x, bias, keep, at)
+
+    def _forward(self, x: Tensor, bias: Tensor, keep: slice | None, at: Places) -> Tensor:
         normed = self.norms[0](x)
         attention = cast(Attention, self.attention)
         if keep is None:
@@ -142,6 +150,13 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(part.weight, std=scale * fan_in**-0.5)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def recompute(module: nn.Module) -> None:
+    """Keep no activations of its blocks in training; they are computed once more in the backward pass."""
+    for part in module.modules():
+        if isinstance(part, Block):
+            part.again = True
 
 
 @torch.no_grad()

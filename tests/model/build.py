@@ -31,7 +31,7 @@ def raw(levels: int = 2, objective: str = "flow", **level: Any) -> dict[str, Any
     values["data"]["max_bytes"] = 4096
     values["model"]["levels"] = [first | {"width": 16 * first["vectors"] ** number} | level for number in range(levels)]
     values["train"]["levels"] = [copy.deepcopy(values["train"]["levels"][0]) for _ in range(levels)]
-    values["runtime"] = {"device": "cpu", "precision": "float32", "threads": 1}
+    values["runtime"] = {"device": "cpu", "precision": "float32", "threads": 1, "recompute": False}
     if "pipeline" in values:
         values["pipeline"] = pipeline(values)
     return values

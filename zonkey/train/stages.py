@@ -13,6 +13,7 @@ from zonkey.fit import Run, TrainSummary, code_fingerprint, fit
 from zonkey.model import Zonkey
 from zonkey.train.learner import Part, ZonkeyLearner
 from zonkey.train.vocabulary import remember
+from zonkey.transformer import recompute
 
 
 def train_level(config: Config, level: int, corpus: Path, below: Path | None, out: Path, runs: Path) -> TrainSummary:
@@ -103,6 +104,8 @@ def _model(config: Config, only: Part, source: Path | None, corpus: Path) -> Zon
         if lower.config.levels != want or lower.config.objective != shape.objective:
             raise ValueError(f"{source} holds a model of another shape than params.yaml asks; train it again")
         model.load_state_dict(lower.state_dict(), strict=False)
+    if config.runtime.recompute:
+        recompute(model)
     if only == "flow":
         remember(model, Corpus(corpus, "train"), config.seed)
     return model
