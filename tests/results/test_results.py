@@ -13,7 +13,7 @@ import pytest
 from zonkey.cli import main
 from zonkey.config import ConfigError, parse
 from zonkey.evaluate import off_rate, rounded
-from zonkey.results import Page, Status, load_page, load_words, outcome, read, rows, series, verdicts
+from zonkey.results import Measured, Page, Status, load_page, load_words, outcome, outcomes, read, rows, series, verdicts
 from zonkey.results.schema import Table, Target, Word
 from zonkey.results.tables import fill, markdown, reading
 
@@ -296,6 +296,30 @@ class TestFiles:
         assert f"Wikipedia, {wanted.name}: not measured (target ≥ 80.0%): not measured" in lines
         assert len(lines) == sum(len(target.corpora) for target in load_page().targets if target.wanted)
         assert not (tmp_path / "three.md").exists()
+
+    @pytest.mark.parametrize(
+        ("pipeline", "suites", "same", "figure"),
+        [
+            (0.6, 0.9, True, "90.0%"),
+            (0.6, 0.9, False, "60.0%"),
+            (None, 0.9, False, "90.0%, by another model than the pipeline's"),
+            (0.6, None, False, "60.0%"),
+            (None, None, False, "not measured"),
+        ],
+    )
+    def test_the_pipelines_own_model_counts_first_where_suites_measured_another(
+        self, pipeline: float | None, suites: float | None, same: bool, figure: str
+    ) -> None:
+        target = next(target for target in load_page().targets if target.id == "existing_words")
+        second, first = ({name: value} for name, value in zip(target.value, (suites, pipeline), strict=True))
+        own = {name: value for name, value in first.items() if value is not None} | {"prepare.bytes.train": 9.0}
+        every = own | {name: value for name, value in second.items() if value is not None}
+        params = {"": {"seed": 0}, "suites": {"seed": 0 if same else 1}}
+        page = load_page().model_copy(update={"targets": (target,)})
+        nothing = Measured({}, {}, {}, (), Path("reports"), "")
+        one = Measured(every, own, params, (), Path("reports"), "")
+        found = outcomes(page, {name: one if name == "default" else nothing for name in page.corpora}, {})
+        assert found["existing_words", "default"].figure == figure
 
 
 class TestWords:

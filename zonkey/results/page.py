@@ -38,7 +38,7 @@ def outcomes(
 
 def _outcome(target: Target, corpus: str, one: Measured, word: Word | None) -> Outcome:
     """Where suites measured another model than the pipeline has published, the pipeline's own numbers count first."""
-    if one.together:
+    if one.together or not one.pipeline:
         return outcome(target, corpus, one.metrics, word)
     if outcome(target, corpus, one.pipeline).status is not Status.UNMEASURED:
         return outcome(target, corpus, one.pipeline, word)
