@@ -13,7 +13,19 @@ import pytest
 from zonkey.cli import main
 from zonkey.config import ConfigError, parse
 from zonkey.evaluate import off_rate, rounded
-from zonkey.results import Measured, Page, Status, load_page, load_words, outcome, outcomes, read, rows, series, verdicts
+from zonkey.results import (
+    Measured,
+    Page,
+    Status,
+    load_page,
+    load_words,
+    outcome,
+    outcomes,
+    read,
+    rows,
+    series,
+    verdicts,
+)
 from zonkey.results.schema import Table, Target, Word
 from zonkey.results.tables import fill, markdown, reading
 
