@@ -51,14 +51,18 @@ class Flow(nn.Module):
         estimate: Float[Tensor, "S Q D"],
         known: Float[Tensor, "S P D"],
         start: int = 0,
+        seen: Sequence[Seen | None] | None = None,
     ) -> Float[Tensor, "S Q D"]:
         """What is asked for at the hidden positions ``x``, which are at noise levels ``t`` and begin at ``start``.
 
-        ``estimate`` is an earlier answer (:func:`expected`), or zeros; ``known`` are the window's first vectors.
+        ``estimate`` is an earlier answer (:func:`expected`), or zeros; ``known`` are the window's first vectors. They
+        are not read again where they were ``seen`` (:meth:`read`); ``x`` is then one block.
         """
         before, hidden = known.shape[1], x.shape[1]
         stop = start + hidden
         x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
+        if seen is not None:
+            return self.out(self.encoder.extend(x, seen, _places(start, stop, x))[0]).float()
         clean = self.noised(known) + self.places[:before] + self._heard(t.new_zeros(1, 1))
         position = torch.arange(max(before, stop), device=x.device)
         at = torch.cat([position[:before], position[start:stop]])
@@ -66,25 +70,12 @@ class Flow(nn.Module):
         found = self.encoder(torch.cat([clean, x], dim=1), bias, keep=slice(before, None), at=at.float())
         return self.out(found).float()
 
-    def ask(
-        self,
-        x: Float[Tensor, "S Q D"],
-        t: Float[Tensor, "S Q"],
-        estimate: Float[Tensor, "S Q D"],
-        seen: Sequence[Seen | None],
-        start: int,
-    ) -> Float[Tensor, "S Q D"]:
-        """The same as ``forward``, of one block, where the known ones were ``seen`` (:meth:`read`): for sampling."""
-        stop = start + x.shape[1]
-        x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
-        found, _ = self.encoder.extend(x, seen, torch.arange(start, stop, device=x.device).float())
-        return self.out(found).float()
-
     def read(self, known: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], start: int) -> Sequence[Seen | None]:
-        """Keys and values of all known ones, with a block of them more; before the first they are :attr:`unread`."""
-        places = self.places[start : start + known.shape[1]]
-        x = self.noised(known) + places + self._heard(known.new_zeros(1, 1))
-        return self.encoder.extend(x, seen, torch.arange(start, start + len(places), device=x.device).float())[1]
+        """What is ``seen`` of all known blocks, with one more that begins at ``start``: keys and values (S, H, P, d) of
+        every layer; before the first they are :attr:`unread`."""
+        stop = start + known.shape[1]
+        x = self.noised(known) + self.places[start:stop] + self._heard(known.new_zeros(1, 1))
+        return self.encoder.extend(x, seen, _places(start, stop, x))[1]
 
     @property
     def unread(self) -> Sequence[Seen | None]:
@@ -93,6 +84,10 @@ class Flow(nn.Module):
 
     def _heard(self, t: Float[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
         return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)
+
+
+def _places(start: int, stop: int, x: Tensor) -> Float[Tensor, " Q"]:
+    return torch.arange(start, stop, device=x.device, dtype=torch.float32)
 
 
 def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:

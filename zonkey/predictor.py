@@ -49,7 +49,8 @@ class Predictor(nn.Module):
         candidates: Float[Tensor, "V D"],
         ids: Int[Tensor, "B N"] | None = None,
     ) -> Foresight:
-        """The true one among ``candidates`` is at ``ids``; without ids it is told from candidates unlike it.
+        """The true one among ``candidates`` is at ``ids``. Without ids all that are like it are right together; where
+        none is, it is one more.
 
         The surprise of a position itself is the larger of what was expected from the left (entropy) and what came
         (negative log-likelihood): the first marks the letter after a space, whichever it is, the second a full stop.

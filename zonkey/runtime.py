@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt
 MOST = 2**31 - 1
+OLD_MOST = 32 * 2**20  # bytes; older versions refuse more
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def keep_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        library.mallopt(MMAP_THRESHOLD, MOST)
+        if not library.mallopt(MMAP_THRESHOLD, MOST):
+            library.mallopt(MMAP_THRESHOLD, OLD_MOST)
         library.mallopt(TRIM_THRESHOLD, MOST)
 
 

@@ -28,7 +28,8 @@ class Splitter(nn.Module):
 
     The bias starts at logit(2 / L), so that training starts from segments of sane length. The paper's splitter sees
     both sides of a position. ``splitter_sees: past`` hides what follows it, and ``left`` the position as well (both
-    depart from the paper): a segment then ends with what tells its end, instead of beginning with it.
+    depart from the paper): a segment then ends with what tells its end, instead of beginning with it. Begins that were
+    moved to the left depend on as many positions more.
 
     Reconstruction finds a mark that units have in common, and begins at some constant distance from it; which one is
     left to chance. So all begins are moved once (:meth:`settle`), by at most ``splitter_moves`` positions, to where
@@ -82,10 +83,12 @@ class Splitter(nn.Module):
 
     @torch.no_grad()
     def observe(self, logits: Float[Tensor, "B N"], surprise: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> None:
-        """Remember how surprising the positions around begins are; nothing where begins are not moved."""
-        if not self.moves:
-            return
+        """Remember how surprising (:class:`~zonkey.predictor.Foresight`) positions around begins are: a running mean by
+        distance. Nothing of texts too short for it, or where begins are not moved. Of several processes the first one's
+        memory counts."""
         span = 2 * self.moves + 1
+        if not self.moves or surprise.shape[1] < span:
+            return
         around = surprise.unfold(1, span, 1)
         weight = torch.where(real.unfold(1, span, 1).all(dim=-1), logits.sigmoid()[:, self.moves : -self.moves], 0.0)
         mean = (weight[..., None] * around).sum(dim=(0, 1)) / weight.sum().clamp(min=1e-6)

@@ -103,7 +103,7 @@ def test_what_is_read_once_answers_as_what_is_read_again(block: int) -> None:
         hidden, guess = sphere_noise((3, size, 16), random(start)), sphere_noise((3, size, 16), random(start + 1))
         t = torch.rand(3, size, generator=random(start))
         again = flow(hidden, t, guess, x[:, :start], start)
-        torch.testing.assert_close(flow.ask(hidden, t, guess, seen, start), again, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(flow(hidden, t, guess, x[:, :start], start, seen), again, atol=1e-5, rtol=1e-4)
         seen = flow.read(x[:, start : start + size], seen, start)
 
 

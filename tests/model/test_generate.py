@@ -70,7 +70,7 @@ def knowing(built: Zonkey, level: int, wanted: torch.Tensor) -> list[tuple[int, 
     """The flow of ``level`` asks for these candidates (S, L); returns the shapes of what it was given."""
     flow, given = built.levels[level].flow, []
 
-    def forward(x, t, estimate, known, start=0):
+    def forward(x, t, estimate, known, start=0, seen=None):
         given.append((x.shape[1], known.shape[1], start))
         return 50 * built.candidates(level)[wanted[:, start : start + x.shape[1]]]
 

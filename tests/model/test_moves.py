@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.model.build import TEXTS, bytes_batch, config, level_config, losses, 
 from zonkey import Zonkey
 from zonkey.config import ConfigError
 from zonkey.existence import real_positions
-from zonkey.predictor import Predictor
+from zonkey.predictor import Predictor, _nats
 from zonkey.sphere import sphere_noise
 from zonkey.splitter import CERTAIN, Splitter
 from zonkey.train import train_level
@@ -62,6 +63,13 @@ def test_the_ends_of_texts_and_padding_have_no_say() -> None:
     assert made.surprise.abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("size", range(1, 2 * MOVES + 2))
+def test_texts_may_be_shorter_than_the_way(size: int) -> None:
+    made, real = splitter(), torch.ones(2, size, dtype=torch.bool)
+    made.observe(torch.zeros(2, size), torch.ones(2, size), real)
+    assert made.surprise.any() == (size > 2 * MOVES)
+
+
 def test_nothing_is_kept_where_begins_stay() -> None:
     made = Splitter(level_config(width=WIDTH, splitter_moves=0))
     made.observe(torch.zeros(1, 4), torch.ones(1, 4), torch.ones(1, 4, dtype=torch.bool))
@@ -105,7 +113,7 @@ def test_more_than_half_a_segment_is_refused() -> None:
 
 
 def test_vectors_that_are_alike_are_one_outcome() -> None:
-    """Of eight kinds one is drawn half of the time: what is known of it in advance is that, and so is its entropy."""
+    """Of eight kinds one is drawn half of the time: what is known of it in advance is that, and so is the entropy."""
     kinds = torch.linalg.qr(sphere_noise((WIDTH, WIDTH), random())).Q[:8]
     often = torch.cat([kinds[:1].expand(7, -1), kinds[1:]])
     x = often[torch.randint(len(often), (4, 200), generator=random(1))]
@@ -118,3 +126,5 @@ def test_vectors_that_are_alike_are_one_outcome() -> None:
     torch.testing.assert_close(once, torch.tensor(8.0).log())
     share = torch.where((x @ kinds[0] > 0.9)[:, 1:], 0.5, 1 / 14)
     torch.testing.assert_close(many, -share.log().mean())
+    _, expected = _nats(torch.zeros_like(x), x, often, None)
+    torch.testing.assert_close(expected, torch.full((4, 200), 0.5 * math.log(2) + 0.5 * math.log(14)))

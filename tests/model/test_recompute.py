@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
-from tests.model.build import TEXTS, bytes_batch, losses, model, random
+from tests.model.build import TEXTS, bytes_batch, config, losses, model, random
 from zonkey import Zonkey
-from zonkey.transformer import recompute
+from zonkey.train import stages
+from zonkey.transformer import Block, recompute
+from zonkey.variants import varied
 
 
 def step(built: Zonkey) -> tuple[dict[str, torch.Tensor], int]:
@@ -31,3 +36,10 @@ def test_the_gradients_are_the_same_and_less_is_kept() -> None:
     for name, gradient in want.items():
         torch.testing.assert_close(found[name], gradient, msg=name)
     assert less < 0.8 * more
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_parameter_reaches_every_block(wanted: bool) -> None:
+    built = stages._model(varied(config(1), {"runtime.recompute": wanted}), 0, None, Path("no corpus is read"))
+    blocks = [part for part in built.modules() if isinstance(part, Block)]
+    assert blocks and all(part.again == wanted for part in blocks)

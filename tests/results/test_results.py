@@ -331,7 +331,9 @@ class TestFiles:
         nothing = Measured({}, {}, {}, (), Path("reports"), "")
         one = Measured(every, own, params, (), Path("reports"), "")
         found = outcomes(page, {name: one if name == "default" else nothing for name in page.corpora}, {})
-        assert found["existing_words", "default"].figure == figure
+        one = found["existing_words", "default"]
+        assert one.figure == figure
+        assert ("another model" in one.verdict) == ("another model" in figure)
 
 
 class TestWords:

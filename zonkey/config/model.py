@@ -23,7 +23,7 @@ class LevelConfig(Frozen):
     splitter_layers: Layers
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Size  # positions seen on each side by the splitter's local attention
-    splitter_moves: Annotated[int, Field(ge=0, le=64)]  # positions that begins may be moved, to where less is foreseen
+    splitter_moves: Annotated[int, Field(ge=0, le=64)]  # left or right, once, when losses.delay ends; 0: never
     decompressor: Literal["parallel", "sequential"]
     locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle

@@ -55,4 +55,4 @@ class RuntimeConfig(Frozen):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Annotated[int, Field(ge=0, le=2**16)]  # 0 leaves torch's choice
-    recompute: bool  # activations of transformer blocks are computed again backward: less memory, more time
+    recompute: bool  # activations of transformer blocks, but no unrolled ones: less memory, more time

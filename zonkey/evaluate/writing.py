@@ -79,7 +79,8 @@ def yardstick(
 def network_passes(model: Zonkey, steps: int) -> int:
     """How often a network reads a text in so many steps of the sampler, at the most: flow, denoiser or compressor.
 
-    Reading the result, with one more pass of each level's denoiser, is not among them.
+    Reading a finished block for those after it, and the result, with one more pass of each level's denoiser, are not
+    among them.
     """
     if model.config.objective != "flow":
         return 2 * steps  # denoise, compress

@@ -12,8 +12,12 @@ from torch import Tensor
 
 
 class Muon(torch.optim.Muon):
-    """The same updates and the same state as ``torch.optim.Muon``; matrices of one shape go through their products
-    together, which takes a third of the time where they are small."""
+    """The same updates and state as ``torch.optim.Muon`` with its original adjustment of the rate; matrices of one
+    shape go through their products together, which takes a third of the time where they are small.
+
+    Raises:
+        ValueError: another adjustment of the rate is asked for.
+    """
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -23,6 +27,8 @@ class Muon(torch.optim.Muon):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            if group["adjust_lr_fn"] not in (None, "original"):
+                raise ValueError(f"adjust_lr_fn is {group['adjust_lr_fn']!r}; only 'original' is known here")
             parameters: list[Tensor] = []
             gradients: list[Tensor] = []
             momenta: list[Tensor] = []

@@ -83,17 +83,18 @@ def _flow(
     known, seen = candidates.new_zeros(n, 0, candidates.shape[-1]), flow.unread
     while known.shape[1] < flow.window and not _ended(known, flow).any(dim=1).all():
         start = known.shape[1]
+        if start:
+            seen = flow.read(known[:, start - flow.block :], seen, start - flow.block)
         shape = (n, min(flow.block, flow.window - start), known.shape[-1])
         x, estimate = sphere_noise(shape, generator, model.device), known.new_zeros(shape)
         for step in range(steps):
             t, following = (1 - (1 - least) * at / steps for at in (step, step + 1))
             if watch:
                 watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
-            asked = flow.ask(x, known.new_full(shape[:2], t), estimate, seen, start)
+            asked = flow(x, known.new_full(shape[:2], t), estimate, known, start, seen)
             estimate = expected(asked, candidates, sampler.temperature)
             x = _step(x, estimate, t, following, sampler.stochasticity, generator)
-        block = candidates[scores(asked, candidates).argmax(dim=-1)]
-        known, seen = torch.cat([known, block], dim=1), flow.read(block, seen, start)
+        known = torch.cat([known, candidates[scores(asked, candidates).argmax(dim=-1)]], dim=1)
     return _read(model, level, known, length, generator)
 
 

@@ -13,6 +13,7 @@ from zonkey.results.tables import fill, markdown, reading
 from zonkey.results.verdicts import Outcome, Status, outcome
 
 ELSEWHERE = "by another model than the pipeline's"
+OWN_RUNS = ("ablation_", "seed")  # metrics of models that suites train for themselves
 INTRODUCTION = """# Results
 
 Made by `python -m zonkey results` from the published metrics; do not edit. The paper (A. Rozental, arXiv 2601.21768)
@@ -38,12 +39,14 @@ def outcomes(
 
 def _outcome(target: Target, corpus: str, one: Measured, word: Word | None) -> Outcome:
     """Where suites measured another model than the pipeline has published, the pipeline's own numbers count first."""
-    if one.together or not one.pipeline:
+    if one.together or not one.pipeline or target.value[0].startswith(OWN_RUNS):
         return outcome(target, corpus, one.metrics, word)
     if outcome(target, corpus, one.pipeline).status is not Status.UNMEASURED:
         return outcome(target, corpus, one.pipeline, word)
     found = outcome(target, corpus, one.metrics, word)
-    return found if found.status is Status.UNMEASURED else replace(found, figure=f"{found.figure}, {ELSEWHERE}")
+    if found.status is Status.UNMEASURED:
+        return found
+    return replace(found, figure=f"{found.figure}, {ELSEWHERE}", elsewhere=True)
 
 
 def render(page: Page, corpora: Mapping[str, Measured], found: Mapping[tuple[str, str], Outcome]) -> str:

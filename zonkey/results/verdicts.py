@@ -29,13 +29,15 @@ class Outcome:
     figure: str  # the number reached, or "not measured"
     bound: str  # with its sign
     word: Word | None
+    elsewhere: bool = False  # measured on another model than the one that is published
 
     @property
     def verdict(self) -> str:
-        """Reproduced, reproduced with a change, not, or not measured."""
-        if self.status is Status.REACHED:
-            return "reproduced with a change" if self.word else "reproduced"
-        return "not" if self.status is Status.MISSED else self.status.value
+        """Reproduced, reproduced with a change, not, or not measured; and whether by another model."""
+        if self.status is Status.UNMEASURED:
+            return self.status.value
+        said = "not" if self.status is Status.MISSED else "reproduced with a change" if self.word else "reproduced"
+        return f"{said} (another model)" if self.elsewhere else said
 
 
 def outcome(target: Target, corpus: str, metrics: Metrics, word: Word | None = None) -> Outcome:
