@@ -72,7 +72,17 @@ def test_an_ill_typed_parameter_is_named_with_its_value(at: Path_) -> None:
     assert named(at) in message and "odd" in message
 
 
-@pytest.mark.parametrize("at", [at for at in LEAVES if isinstance(holder(VALUES, at)[at[-1]], int | float)], ids=named)
+SWITCHES = [at for at in LEAVES if isinstance(holder(VALUES, at)[at[-1]], bool)]
+NUMBERS = [at for at in LEAVES if isinstance(holder(VALUES, at)[at[-1]], int | float) and at not in SWITCHES]
+
+
+@pytest.mark.parametrize("at", SWITCHES, ids=named)
+@pytest.mark.parametrize("value", ["true", 1, None], ids=repr)
+def test_a_switch_is_true_or_false(at: Path_, value: Any) -> None:
+    assert named(at) in failure(changed(at, value))
+
+
+@pytest.mark.parametrize("at", NUMBERS, ids=named)
 @pytest.mark.parametrize("value", ["1e-2", True, None, -1, float("nan")], ids=repr)
 def test_a_number_must_be_a_number_in_its_range(at: Path_, value: Any) -> None:
     if value is None and named(at) == "data.documents":
