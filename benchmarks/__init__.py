@@ -4,3 +4,7 @@
 ratios. *Utilisation* is the arithmetic of the matrix products done in a second over that of the best single product,
 measured in the same process and precision.
 """
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent

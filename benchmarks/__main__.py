@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.cases import CASES, ROOT
+from benchmarks import ROOT
+from benchmarks.cases import CASES
 from benchmarks.profile import profile
 from benchmarks.table import markdown
 from zonkey.config import load_config

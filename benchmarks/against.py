@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import IO, cast
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import ROOT
+
 CHILD = """
 import json, sys, time
 root, checkout, documents, size, part = sys.argv[1:]

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 
+from benchmarks import ROOT
 from benchmarks.measure import Row, measured, timed
 from benchmarks.operators import OPERATORS, operator
 from benchmarks.work import Part, built, texts, training_step
@@ -26,7 +26,6 @@ from zonkey.transformer import Encoder
 
 Variant = Callable[[Config], Row]
 LETTERS = 1024  # bytes of a document, where nothing else is said
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.measure import Row, products
 from benchmarks.table import markdown
 from benchmarks.work import built, texts
@@ -19,7 +20,6 @@ from zonkey.config import Config, RuntimeConfig, load_config
 from zonkey.runtime import start
 from zonkey.text import to_tokens
 
-ROOT = Path(__file__).resolve().parent.parent
 SIZE = 1024  # bytes of the document that is counted
 
 

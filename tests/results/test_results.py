@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.markdown import anchor, headings
 from zonkey.cli import main
 from zonkey.config import ConfigError, parse
 from zonkey.evaluate import off_rate, rounded
@@ -358,11 +359,9 @@ class TestWords:
     def test_links_lead_somewhere(self, root: Path) -> None:
         for word in load_words(root / "docs" / "verdicts.yaml", load_page()).values():
             for link in word.see:
-                file, _, anchor = link.partition("#")
+                file, _, place = link.partition("#")
                 text = (root / "docs" / file).read_text(encoding="utf-8")
-                heads = [line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")]
-                anchors = {"".join(c for c in h.lower() if c.isalnum() or c in " -_").replace(" ", "-") for h in heads}
-                assert not anchor or anchor in anchors, f"{link} leads nowhere"
+                assert not place or place in map(anchor, headings(text)), f"{link} leads nowhere"
 
 
 def test_a_section_without_a_target_is_refused() -> None:

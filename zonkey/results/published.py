@@ -58,5 +58,5 @@ def _corpus(reports: Path, profile: str, link: str) -> Measured:
         if (path := folder / "params.yaml").is_file()
     }
     older = tuple(name for name, folder in folders.items() if (folder / "metrics").is_dir() and name not in params)
-    pipeline, every = read(folders[PIPELINE] / "metrics"), read(*(folder / "metrics" for folder in folders.values()))
-    return Measured(every, pipeline, params, older, reports, link)
+    pipeline, suites = (read(folders[name] / "metrics") for name in (PIPELINE, SUITES))
+    return Measured(pipeline | suites, pipeline, params, older, reports, link)
