@@ -11,6 +11,8 @@ from torch import Tensor, nn
 MASKED = -1e9  # finite, so that a row without any key gives no NaN; nothing reads such rows
 SHORT = 64  # keys, up to which a processor's softmax is faster in float32 than in bfloat16, casts included
 
+Seen = tuple[Float[Tensor, "S H _ d"], Float[Tensor, "S H _ d"]]  # keys and values of positions before
+
 
 def existence_bias(log_p: Float[Tensor, "S L"], mask: Bool[Tensor, "S L"]) -> Float[Tensor, "S 1 L L"]:
     """Bias of self-attention in a window: later keys by their existence given the query's; unreal keys never."""
@@ -80,7 +82,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "S Q D"]:
         width, heads = self.width, self.heads
         if context is None:
-            parts = self.inputs(x).split([width, heads, width, width], dim=-1)
+            parts = self.parts(x)
         else:
             cuts = [width + heads, 2 * width]
             weights, shifts = self.inputs.weight.split(cuts), self.inputs.bias.split(cuts)
@@ -94,18 +96,17 @@ class Attention(nn.Module):
     def extend(
         self,
         x: Float[Tensor, "S Q D"],
-        seen: tuple[Tensor, Tensor] | None,
+        seen: Seen | None,
         at: Float[Tensor, " Q"] | None = None,
         whole: bool = False,
-    ) -> tuple[Float[Tensor, "S Q D"], tuple[Tensor, Tensor]]:
+    ) -> tuple[Float[Tensor, "S Q D"], Seen]:
         """Attention of new positions (``at``; next ones if None) to those ``seen`` before (keys and values), and to
         one another: causal, unless they are one ``whole``."""
-        width = self.width
-        q, gate, k, v = self.inputs(x).split([width, self.heads, width, width], dim=-1)
+        q, gate, k, v = self.parts(x)
         before = 0 if seen is None else seen[0].shape[2]
         if at is None:
             at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
-        at_query, at_key = self.place(position_features(at, width)).chunk(2, dim=-1)
+        at_query, at_key = self.placed(at)
         q, k, v = (self.apart(part) for part in (q + at_query, k + at_key, v))
         if seen is not None:
             k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
@@ -120,14 +121,30 @@ class Attention(nn.Module):
             return self.place(query)[..., : self.width], self.place(key)[..., self.width :]
         longest = max(x.shape[1], 0 if context is None else context.shape[1])
         at = torch.arange(longest, device=x.device, dtype=torch.float32)
-        query, key = self.place(position_features(at, self.width)).chunk(2, dim=-1)
+        query, key = self.placed(at)
         return query[: x.shape[1]], key[: x.shape[1] if context is None else context.shape[1]]
+
+    def parts(self, x: Float[Tensor, "S Q D"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Queries, gates (one a head), keys and values."""
+        return self.inputs(x).split([self.width, self.heads, self.width, self.width], dim=-1)  # type: ignore[return-value]
+
+    def placed(self, at: Float[Tensor, "*S Q"]) -> tuple[Float[Tensor, "*S Q D"], Float[Tensor, "*S Q D"]]:
+        """What positions add to queries and to keys."""
+        query, key = self.place(position_features(at, self.width)).chunk(2, dim=-1)
+        return query, key
 
     def apart(self, x: Float[Tensor, "S Q D"]) -> Float[Tensor, "S H Q d"]:
         """By heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def finish(self, gate: Tensor, bias: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "S Q D"]:
+    def finish(
+        self,
+        gate: Float[Tensor, "S Q H"],
+        bias: Float[Tensor, "..."],
+        q: Float[Tensor, "S H Q d"],
+        k: Float[Tensor, "S H K d"],
+        v: Float[Tensor, "S H K d"],
+    ) -> Float[Tensor, "S Q D"]:
         """Attend, put heads together, gate, and the last product. Gates are spread over a head's width first: a product
         with one number for some 16 others takes ten times as long on a processor."""
         out = attend(q, k, v, bias).transpose(1, 2).flatten(2)
@@ -167,11 +184,11 @@ class LocalAttention(nn.Module):
         """Keys and values are computed once for each position, then laid out in blocks."""
         batch, length, _ = x.shape
         radius, core = self.radius, self.attention
-        q, gate, k, v = core.inputs(x).split([core.width, core.heads, core.width, core.width], dim=-1)
+        q, gate, k, v = core.parts(x)
         q, gate = (nn.functional.pad(part, (0, 0, 0, -length % radius)) for part in (q, gate))
         q, gate = (part.unflatten(1, (-1, radius)).flatten(0, 1) for part in (q, gate))
         at = torch.arange(3 * radius, device=x.device, dtype=torch.float32)
-        at_query, at_key = core.place(position_features(at, core.width)).chunk(2, dim=-1)
+        at_query, at_key = core.placed(at)
         q, k, v = q + at_query[radius : 2 * radius], to_blocks(k, radius) + at_key, to_blocks(v, radius)
         out = core.finish(gate, bias, *(core.apart(part) for part in (q, k, v)))
         return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :length]

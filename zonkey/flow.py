@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from zonkey.attention import MASKED
+from zonkey.attention import MASKED, Seen
 from zonkey.config import LevelConfig
 from zonkey.sphere import to_sphere
-from zonkey.transformer import Encoder, Seen, time_features
+from zonkey.transformer import Encoder, time_features
 
 START = 0.5  # scale of the learned places at the start
 

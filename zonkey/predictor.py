@@ -3,7 +3,7 @@
 Departs from the paper, whose splitter learns from reconstruction alone. Any cheap mark at the right rate serves
 reconstruction; that words begin where the next letter is hard to foresee is an old finding (Harris 1955).
 
-Shapes: B documents, N positions, D width, V candidates.
+Shapes: B documents, N positions, D width, V candidates, K views.
 """
 
 from dataclasses import dataclass
@@ -30,10 +30,11 @@ class Foresight:
 
 
 class Predictor(nn.Module):
-    """Vectors to come from the ``predictor_sees`` before a position: two linear layers with a ReLU between.
+    """Vectors to come from the 1, 2, ... ``predictor_sees`` before a position: two linear layers with a ReLU between.
 
     ``predictor_ahead`` says which are foretold: 1 is the position itself. That it sees so little is meant: with a wide
-    view the full stop after a known sentence is no surprise.
+    view the full stop after a known sentence is no surprise. For the same reason it foretells all from every narrower
+    view, too, and what surprises is the mean over them: after "ury" a full stop is likely, after "y" it is not.
     """
 
     def __init__(self, config: LevelConfig) -> None:
@@ -58,8 +59,9 @@ class Predictor(nn.Module):
         ``candidates``.
         """
         x = torch.where(real[..., None], x.detach(), 0.0)
-        before = [pad(x, (0, 0, k, 0))[:, : x.shape[1]] for k in range(1, self.sees + 1)]
-        foretold = self.out(relu(self.inside(torch.cat(before, dim=-1)))).float().chunk(len(self.ahead), dim=-1)
+        foretold = self.out(relu(self.inside(self._views(x)))).float().chunk(len(self.ahead), dim=-1)
+        x, real = x.repeat(self.sees, 1, 1), real.repeat(self.sees, 1)
+        ids = None if ids is None else ids.repeat(self.sees, 1)
         unit = normalize(candidates.detach().float(), dim=-1)
         losses = []
         signals, counted = (torch.zeros_like(real, dtype=kind) for kind in (torch.float32, torch.long))
@@ -71,8 +73,17 @@ class Predictor(nn.Module):
             losses.append(mean_of_real(came, there))
             signal = torch.maximum(expected, came.detach()) if ahead == 1 else expected
             signals, counted = signals + torch.where(there, signal, 0.0), counted + there
-        surprise = _standardised(signals / counted.clamp(min=1), counted > 0)
+        told = (counted > 0).chunk(self.sees)
+        views = zip((signals / counted.clamp(min=1)).chunk(self.sees), told, strict=True)
+        each = [_standardised(one, there) for one, there in views]
+        surprise = each[0] if self.sees == 1 else _standardised(torch.stack(each).mean(dim=0), told[0])
         return Foresight(torch.stack(losses).mean(), surprise)
+
+    def _views(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "KB N KD"]:
+        """The positions before each, nearest first: the nearest alone, then one more, to all (K views of K)."""
+        before = [pad(x, (0, 0, k, 0))[:, : x.shape[1]] for k in range(1, self.sees + 1)]
+        hidden = [torch.zeros_like(x)] * (self.sees - 1)
+        return torch.cat([torch.cat([*before[:k], *hidden[k - 1 :]], dim=-1) for k in range(1, self.sees + 1)])
 
 
 def _nats(

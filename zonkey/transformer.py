@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.utils.checkpoint import checkpoint
 
-from zonkey.attention import Attention, LocalAttention, causal_bias
+from zonkey.attention import Attention, LocalAttention, Seen, causal_bias
 
-Seen = tuple[Tensor, Tensor]  # keys and values of earlier positions
 Places = Float[Tensor, " Q"] | None
 QUIET = ("mlp.down", "attention.out", "cross.out")  # ends of residual branches: half the usual scale at the start
 

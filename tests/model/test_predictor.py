@@ -28,7 +28,7 @@ CODEBOOK = sphere_noise((256, WIDTH), random(7))
 def predictor(seed: int = 0, **changes: Any) -> Predictor:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        made = Predictor(level_config(width=WIDTH, predictor_sees=SEES, **changes))
+        made = Predictor(level_config(**{"width": WIDTH, "predictor_sees": SEES} | changes))
         initialise(made)
     return made
 
@@ -37,6 +37,9 @@ def read(text: str) -> tuple[Tensor, Tensor, Tensor]:
     """Vectors, which of them are real, and ids of one text."""
     tokens, lengths = bytes_batch([text])
     return CODEBOOK[tokens], real_positions(lengths, tokens.shape[1]), tokens
+
+
+whole = Predictor._views
 
 
 def taught(text: str, steps: int = 150, **changes: Any) -> Predictor:
@@ -72,7 +75,7 @@ def _foretold(made: Predictor, x: Tensor, at: int) -> Tensor:
         hook = made.out.register_forward_hook(lambda *call: caught.append(call[-1]))
         made(x, real, CODEBOOK, torch.zeros(x.shape[:2], dtype=torch.long))
         hook.remove()
-    return caught[0][0, at].sum()
+    return caught[0][-1, at].sum()  # of the widest view
 
 
 def test_no_gradient_reaches_what_it_reads() -> None:
@@ -132,6 +135,28 @@ def test_what_is_foretold_further_on_surprises_earlier(ahead: int) -> None:
     assert int(by_place.argmax()) == 5 - ahead
     assert by_place.max() > by_place.sort().values[-2] + 1
     assert not surprise[len(text) - ahead + 1 :].any(), "nothing follows there"
+
+
+@given(st.integers(1, 12), st.integers(1, SEES))
+def test_every_view_sees_so_many(at: int, sees: int) -> None:
+    made, x = predictor(), sphere_noise((2, 16, WIDTH), random(at)).requires_grad_()
+    seen = made._views(x).unflatten(0, (SEES, 2))[sees - 1]
+    (gradient,) = torch.autograd.grad(seen[1, at].sum(), x)
+    assert gradient.abs().sum(dim=-1).nonzero().tolist() == [[1, k] for k in range(max(at - sees, 0), at)]
+
+
+def test_narrow_views_find_an_end_that_the_wide_one_foresees() -> None:
+    """After "ury" always comes a full stop, after "y" alone many things do."""
+    drawn = Random(0)
+    text = "".join(drawn.choice(["by a ", "my o ", "yes ", "try i ", "fury. "]) for _ in range(120))
+    x, real, ids = read(text)
+    stops = torch.tensor([letter == "." for letter in text])
+    made = taught(text, 300, predictor_sees=3)
+    several = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Predictor, "_views", lambda self, x: whole(self, x)[-len(x) :].repeat(self.sees, 1, 1))
+        widest = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
+    assert several > widest + 0.1
 
 
 def test_several_positions_ahead_are_told_apart() -> None:

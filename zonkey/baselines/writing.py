@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from zonkey.attention import Seen
 from zonkey.baselines.network import CausalNetwork
-from zonkey.transformer import Block, Seen, lower_precision
+from zonkey.transformer import Block, lower_precision
 
 Choose = Callable[[Float[Tensor, "S V"]], Int[Tensor, " S"]]
 

@@ -39,7 +39,12 @@ class LevelConfig(Frozen):
     @property
     def foresees(self) -> bool:
         """Whether a predictor takes part: only begins that are learned can be drawn to anything, or moved."""
-        return self.splitting == "learned" and (self.foresight > 0 or self.splitter_moves > 0)
+        return self.draws or (self.splitting == "learned" and self.splitter_moves > 0)
+
+    @property
+    def draws(self) -> bool:
+        """Whether begins are drawn to where what comes is hard to foresee."""
+        return self.splitting == "learned" and self.foresight > 0
 
     @property
     def places(self) -> tuple[float, ...]:

@@ -58,6 +58,7 @@ class Trainer(Generic[M]):
         self.optimizer = Optimizer(self.model, job.config.train, job.stage, ranks.world)
         self.decay = job.learner.decay
         self.network = ranks.wrap(self.model)
+        self.parts = job.stage.micro_batches
         self.step = 0
         self.history: list[Row] = []
 
@@ -82,15 +83,8 @@ class Trainer(Generic[M]):
 
     def _train_step(self) -> Row:
         batch = self.job.training.at(self.step)
-        random = self.runtime.generator(self.job.config.seed, 1, self.step, self.ranks.rank)
-        parts = self.job.stage.micro_batches
-        row: Row = {}
-        for number, part in enumerate(_micro_batches(batch, parts)):
-            with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
-                out = self._forward(self.network, part, random, self.step)
-                (out.loss / parts).backward()
-            row = measure(out, "train")
-            self._check_finite(row, "train/loss")
+        while (row := self._gradients(batch)) is None:
+            self._part_further(len(batch.lengths))
         row = {"step": self.step + 1, **row, "gradient": self.optimizer.step(self.step)}
         self._check_finite(row, "gradient")
         with torch.no_grad():
@@ -101,6 +95,37 @@ class Trainer(Generic[M]):
             for mine, trained in zip(self.average.buffers(), self.model.buffers(), strict=True):
                 mine.copy_(trained)  # no weights: positions, counts and what is compared with
         return row
+
+    def _gradients(self, batch: ByteBatch) -> Row | None:
+        """Of a batch, in micro-batches; None where one process alone has too little memory for so large ones."""
+        random = self.runtime.generator(self.job.config.seed, 1, self.step, self.ranks.rank)
+        row: Row = {}
+        try:
+            for number, part in enumerate(_micro_batches(batch, self.parts)):
+                with self.ranks.accumulate(self.network, last=number == self.parts - 1), self.runtime.autocast():
+                    out = self._forward(self.network, part, random, self.step)
+                    (out.loss / self.parts).backward()
+                row = measure(out, "train")
+                self._check_finite(row, "train/loss")
+        except torch.OutOfMemoryError:
+            if self.ranks.world > 1 or self.parts == len(batch.lengths):  # the others already wait for this one's
+                raise
+            return None
+        return row
+
+    def _part_further(self, documents: int) -> None:
+        """The next smaller micro-batches of equal size, and nothing left of a step that was begun."""
+        self.parts = next(parts for parts in range(self.parts + 1, documents + 1) if documents % parts == 0)
+        self.model.zero_grad(set_to_none=True)
+        if self.runtime.device.type == "cuda":
+            torch.cuda.empty_cache()
+        log.warning(
+            "%s: out of memory in step %d; goes on with %d micro-batches of %d documents",
+            self.job.name,
+            self.step,
+            self.parts,
+            documents // self.parts,
+        )
 
     def _forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
         device = self.runtime.device
@@ -144,6 +169,7 @@ class Trainer(Generic[M]):
         if self.ranks.rank == 0:
             state = {
                 "step": self.step,
+                "micro_batches": self.parts,
                 "history": self.history,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
@@ -159,7 +185,7 @@ class Trainer(Generic[M]):
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.history = state["step"], state["history"]
+        self.step, self.parts, self.history = state["step"], state["micro_batches"], state["history"]
         log.info("%s goes on at step %d of %d", self.job.name, self.step, self.job.stage.steps)
 
 

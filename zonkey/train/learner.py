@@ -58,7 +58,7 @@ class ZonkeyLearner:
         if not isinstance(self.only, int) or step >= losses.delay * self.stage.steps:
             return losses.late()
         level = self.config.model.levels[self.only]
-        if level.foresees and level.foresight and losses.predict and step < losses.foretell * self.stage.steps:
+        if level.draws and losses.predict and step < losses.foretell * self.stage.steps:
             return losses.first()
         return losses.early()
 
