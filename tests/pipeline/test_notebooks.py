@@ -15,7 +15,7 @@ from zonkey.results import load_page
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     *("00_tour", "10_prepare", "20_train_level", "30_finetune", "35_flow", "40_sample", "50_evaluate", "60_figures"),
-    *("70_baselines", "71_segmentation", "72_reconstruction", "73_generation", "74_infilling", "75_robustness"),
+    *("70_baseline", "71_segmentation", "72_reconstruction", "73_generation", "74_infilling", "75_robustness"),
     *("76_adaptation", "77_again", "78_ablation", "79_results"),
 )
 MAGICS = {"matplotlib", "config"}  # nbval passes a cell whose magic it does not know

@@ -20,7 +20,7 @@ RUNS = [stage for stage in STAGES if stage.notebook]
 # Read by every stage, a template's own list, or changing nothing that is computed.
 MADE = "(?:suites/)?(?:data|models|metrics|history|evaluation|samples|figures)"
 FREE = ("profile", "pipeline", "seeds", "train.checkpoint_every")
-SUITE_NAMES = ["baselines", "segmentation", "reconstruction", "generation", "infilling", "robustness", "adaptation"]
+SUITE_NAMES = ["baseline", "segmentation", "reconstruction", "generation", "infilling", "robustness", "adaptation"]
 
 
 def stage_id(stage: Stage) -> str:
@@ -44,10 +44,12 @@ def test_the_suites_run_in_the_root_and_repeat_what_the_parameters_list(root: Pa
     assert [(root / SUITES).parent / path for path in document["vars"]] == [root / "suites" / ".." / "params.yaml"]
     repeated = {stage.name: stage for stage in HEAVY if stage.each}
     assert {name: stage.each for name, stage in repeated.items()} == {
+        "baseline": ["judge", "language", "reverse", "bpe", "chunker"],
         "seed": "${seeds}",
         "budget": "${budgets}",
         "ablation": "${ablations.variants}",
     }
+    assert "-p name ${item}" in repeated["baseline"].body["cmd"]
     assert "-p name seed${item} -p seed ${item}" in repeated["seed"].body["cmd"]
     assert "-p seed ${seed} -p steps ${item.steps} -p text ${item.text}" in repeated["budget"].body["cmd"]
     assert "-p variant ${key}" in repeated["ablation"].body["cmd"]

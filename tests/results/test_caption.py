@@ -28,10 +28,10 @@ METRICS = {
     "train_level1.bytes_read": 2000,
     "finetune.bytes_read": 500,
     "flow.bytes_read": 4000,
-    "baselines.language.bytes_read": 5600,
-    "baselines.language.train_bytes": 1001,
-    "baselines.judge.bytes_read": 5400,
-    "baselines.judge.train_bytes": 900,
+    "baseline_language.bytes_read": 5600,
+    "baseline_language.train_bytes": 1001,
+    "baseline_judge.bytes_read": 5400,
+    "baseline_judge.train_bytes": 900,
 }
 LEVELS = "the levels read 5,500 bytes in 600 + 500 + 60 steps"
 MODEL = f"1,000 bytes of training text; {LEVELS}"

@@ -39,7 +39,7 @@ def _reading(table: Table, one: Measured) -> Iterator[str]:
     metrics = one.metrics
     levels = "levels" in table.budget
     known = one.together or not table.of_suites
-    text = "prepare.bytes.train" if levels else "baselines.language.train_bytes"
+    text = "prepare.bytes.train" if levels else "baseline_language.train_bytes"
     if (known or not levels) and text in metrics:
         yield f"{number(metrics[text])} bytes of training text"
     if levels and known:
@@ -48,8 +48,8 @@ def _reading(table: Table, one: Measured) -> Iterator[str]:
         yield APART
     if "baselines" in table.budget:
         yield _baselines(metrics, one.params.get(SUITES))
-    if "judge" in table.budget and "baselines.judge.bytes_read" in metrics:
-        read, own = (number(metrics[f"baselines.judge.{name}"]) for name in ("bytes_read", "train_bytes"))
+    if "judge" in table.budget and "baseline_judge.bytes_read" in metrics:
+        read, own = (number(metrics[f"baseline_judge.{name}"]) for name in ("bytes_read", "train_bytes"))
         yield f"the judge read {read} bytes of {own} that no other model reads"
 
 
@@ -64,7 +64,7 @@ def _model(generates: bool, metrics: Metrics, params: Params | None) -> str:
 
 
 def _baselines(metrics: Metrics, params: Params | None) -> str:
-    if (read := metrics.get("baselines.language.bytes_read")) is None:
+    if (read := metrics.get("baseline_language.bytes_read")) is None:
         return ""
     return f"each baseline read {number(read)} bytes{_steps(params, 'baselines.stage')}"
 
