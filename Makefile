@@ -52,8 +52,9 @@ publish: $(STAMP) ## copy what the pipeline made into reports/, without running 
 results: $(STAMP) ## write docs/results.md from the published metrics
 	zonkey results
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, its formatter and mypy
 	ruff check .
+	ruff format --check .
 	mypy
 
 bench: $(STAMP) ## all benchmarks: tables, and build/bench/results.json (ARGS='step encode' for some)

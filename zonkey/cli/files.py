@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -29,8 +30,16 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     one.add_argument("--profiles", type=Path, default=Path("profiles"), help="(%(default)s)")
     one.set_defaults(run=_profile)
 
-    one = commands.add_parser("info", parents=[common], help="what a model folder holds, without running it")
+    one = commands.add_parser(
+        "info",
+        parents=[common],
+        help="what a model folder holds, without running it; --memory: what training would take",
+        description="What a model folder holds, without running it. With --memory: how much memory a training step of "
+        "each stage takes, told from two small steps, and how many micro-batches would fit.",
+    )
     one.add_argument("model", type=Path, nargs="?", default=Path("models/final"), help="(%(default)s)")
+    one.add_argument("--memory", action="store_true", help="of the training steps of the parameters instead")
+    one.add_argument("--params", type=Path, default=Path("params.yaml"), help="for --memory (%(default)s)")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=_info)
 
@@ -77,10 +86,22 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
+    sys.stdout.write(_memory(options) if options.memory else _held(options))
+
+
+def _held(options: argparse.Namespace) -> str:
     from zonkey.cli.info import describe, table
 
     found = describe(options.model)
-    sys.stdout.write(json.dumps(found, indent=2) + "\n" if options.json else table(found))
+    return json.dumps(found, indent=2) + "\n" if options.json else table(found)
+
+
+def _memory(options: argparse.Namespace) -> str:
+    from zonkey.cli.memory import needs, room, table
+
+    found, free = needs(options.params), room()
+    stages = {one.stage: dataclasses.asdict(one) | {"bytes": one.bytes} for one in found}
+    return json.dumps({"stages": stages, "free": free}, indent=2) + "\n" if options.json else table(found, free)
 
 
 def _mend(options: argparse.Namespace) -> None:

@@ -1,0 +1,145 @@
+"""How much memory a training step of each stage takes, before any runs: ``zonkey info --memory``.
+
+A step takes some memory whatever its size, and the same for every document (docs/performance.md). So two small steps,
+each in a process of its own, tell a large one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FEW = (2, 4)  # documents of the steps that are tried
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Need:
+    """Of one stage, in each of its processes."""
+
+    stage: str
+    processes: int
+    micro_batches: int
+    documents: int  # of a micro-batch
+    fixed: int  # bytes, whatever the documents
+    each: int  # bytes more for every document
+
+    @property
+    def bytes(self) -> int:
+        """Of one process, at most."""
+        return self.fixed + self.each * self.documents
+
+    def fitting(self, room: int) -> int | None:
+        """The fewest micro-batches with which all processes fit into ``room`` bytes; None where none does."""
+        most = self.documents * self.micro_batches
+        for parts in range(1, most + 1):
+            if most % parts == 0 and self.processes * (self.fixed + self.each * (most // parts)) <= room:
+                return parts
+        return None
+
+
+def needs(params: Path) -> list[Need]:
+    """What every stage of training in a parameter file needs.
+
+    Raises:
+        ConfigError: the file holds no valid parameters.
+        ValueError: a step of a few documents could not be tried.
+    """
+    from zonkey.config import load_config
+    from zonkey.train import plan
+
+    config = load_config(params)
+    found = []
+    for name, stage in plan(config).items():
+        small, large = (_tried(params, name, documents) for documents in FEW)
+        each = max(large - small, 0) // (FEW[1] - FEW[0])
+        processes = config.train.processes
+        documents = stage.batch // stage.micro_batches // processes
+        found.append(Need(name, processes, stage.micro_batches, documents, small - FEW[0] * each, each))
+    return found
+
+
+def room() -> int:
+    """Bytes that training may take now: of a GPU where there is one, else of memory."""
+    import psutil
+    import torch
+
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+
+
+def table(found: list[Need], free: int) -> str:
+    """For reading; what does not fit is told the fewest micro-batches that do."""
+    lines = [f"{'stage':9}  processes  documents   MiB a process   MiB in all"]
+    for one in found:
+        line = f"{one.stage:9}  {one.processes:9}  {one.documents:9}  {one.bytes / MIB:14,.0f}"
+        line += f"  {one.processes * one.bytes / MIB:11,.0f}"
+        if one.processes * one.bytes > free:
+            parts = one.fitting(free)
+            line += f"  too much: {f'micro_batches {parts}' if parts else 'fewer bytes, or runtime.recompute'}"
+        lines.append(line)
+    return "\n".join([*lines, f"{free / MIB:,.0f} MiB are free."]) + "\n"
+
+
+def _tried(params: Path, stage: str, documents: int) -> int:
+    command = [sys.executable, "-m", __name__, str(params), stage, str(documents)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ValueError(f"{stage}: a step of {documents} documents failed ({said}); lower its bytes")
+    return int(json.loads(done.stdout))
+
+
+def peak(params: Path, name: str, documents: int) -> int:
+    """Bytes that this process has held at most after two steps of a stage on built-in text."""
+    import torch
+
+    from zonkey.config import load_config
+    from zonkey.data import ByteBatch, encyclopedia
+    from zonkey.fit.optimizer import Optimizer
+    from zonkey.model import Zonkey
+    from zonkey.runtime import start
+    from zonkey.text import to_tokens
+    from zonkey.train import plan
+    from zonkey.train.learner import ZonkeyLearner
+    from zonkey.transformer import recompute
+
+    config = load_config(params)
+    stage, shape, part = plan(config)[name], config.model, _part(name)
+    if isinstance(part, int):
+        shape = shape.model_copy(update={"levels": shape.levels[: part + 1]})
+    runtime, learner = start(config.runtime), ZonkeyLearner(config, stage, part)
+    model: Any = Zonkey(shape).to(runtime.device)
+    if config.runtime.recompute:
+        recompute(model)
+    learner.freeze(model)
+    average, optimizer = copy.deepcopy(model), Optimizer(model, config.train, stage)
+    articles, text, size = encyclopedia.articles(10**9, seed=config.seed), b"", stage.bytes
+    while len(text) < documents * size:
+        text += next(articles).text.encode() + b"\n"
+    pieces = [text[at * size : (at + 1) * size].decode(errors="ignore") for at in range(documents)]
+    batch = ByteBatch(*(one.to(runtime.device) for one in to_tokens(pieces, size)))
+    for step in range(2):
+        with runtime.autocast():
+            out = learner.forward(model, batch, runtime.generator(config.seed, step), stage.steps - 1)
+        out.loss.backward()
+        optimizer.step(step)
+    del average
+    if runtime.device.type == "cuda":
+        return torch.cuda.max_memory_reserved()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _part(stage: str) -> Any:
+    from zonkey.train.whole import FLOW
+
+    return int(stage.removeprefix("level")) if stage.startswith("level") else FLOW if stage == FLOW else None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(peak(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
