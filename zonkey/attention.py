@@ -82,7 +82,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "S Q D"]:
         width, heads = self.width, self.heads
         if context is None:
-            parts = self.parts(x)
+            parts = self.project(x)
         else:
             cuts = [width + heads, 2 * width]
             weights, shifts = self.inputs.weight.split(cuts), self.inputs.bias.split(cuts)
@@ -102,11 +102,11 @@ class Attention(nn.Module):
     ) -> tuple[Float[Tensor, "S Q D"], Seen]:
         """Attention of new positions (``at``; next ones if None) to those ``seen`` before (keys and values), and to
         one another: causal, unless they are one ``whole``."""
-        q, gate, k, v = self.parts(x)
+        q, gate, k, v = self.project(x)
         before = 0 if seen is None else seen[0].shape[2]
         if at is None:
             at = torch.arange(before, before + x.shape[1], device=x.device, dtype=torch.float32)
-        at_query, at_key = self.placed(at)
+        at_query, at_key = self.position_terms(at)
         q, k, v = (self.apart(part) for part in (q + at_query, k + at_key, v))
         if seen is not None:
             k, v = torch.cat([seen[0], k], dim=2), torch.cat([seen[1], v], dim=2)
@@ -121,14 +121,17 @@ class Attention(nn.Module):
             return self.place(query)[..., : self.width], self.place(key)[..., self.width :]
         longest = max(x.shape[1], 0 if context is None else context.shape[1])
         at = torch.arange(longest, device=x.device, dtype=torch.float32)
-        query, key = self.placed(at)
+        query, key = self.position_terms(at)
         return query[: x.shape[1]], key[: x.shape[1] if context is None else context.shape[1]]
 
-    def parts(self, x: Float[Tensor, "S Q D"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def project(
+        self, x: Float[Tensor, "S Q D"]
+    ) -> tuple[Float[Tensor, "S Q D"], Float[Tensor, "S Q H"], Float[Tensor, "S Q D"], Float[Tensor, "S Q D"]]:
         """Queries, gates (one a head), keys and values."""
-        return self.inputs(x).split([self.width, self.heads, self.width, self.width], dim=-1)  # type: ignore[return-value]
+        q, gate, k, v = self.inputs(x).split([self.width, self.heads, self.width, self.width], dim=-1)
+        return q, gate, k, v
 
-    def placed(self, at: Float[Tensor, "*S Q"]) -> tuple[Float[Tensor, "*S Q D"], Float[Tensor, "*S Q D"]]:
+    def position_terms(self, at: Float[Tensor, "*S Q"]) -> tuple[Float[Tensor, "*S Q D"], Float[Tensor, "*S Q D"]]:
         """What positions add to queries and to keys."""
         query, key = self.place(position_features(at, self.width)).chunk(2, dim=-1)
         return query, key
@@ -184,11 +187,11 @@ class LocalAttention(nn.Module):
         """Keys and values are computed once for each position, then laid out in blocks."""
         batch, length, _ = x.shape
         radius, core = self.radius, self.attention
-        q, gate, k, v = core.parts(x)
+        q, gate, k, v = core.project(x)
         q, gate = (nn.functional.pad(part, (0, 0, 0, -length % radius)) for part in (q, gate))
         q, gate = (part.unflatten(1, (-1, radius)).flatten(0, 1) for part in (q, gate))
         at = torch.arange(3 * radius, device=x.device, dtype=torch.float32)
-        at_query, at_key = core.placed(at)
+        at_query, at_key = core.position_terms(at)
         q, k, v = q + at_query[radius : 2 * radius], to_blocks(k, radius) + at_key, to_blocks(v, radius)
         out = core.finish(gate, bias, *(core.apart(part) for part in (q, k, v)))
         return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :length]

@@ -55,8 +55,9 @@ class Predictor(nn.Module):
 
         The surprise of a position itself is the larger of what was expected from the left (entropy) and what came
         (negative log-likelihood): the first marks the letter after a space, whichever it is, the second a full stop.
-        Of positions further on only what was expected counts, in the mean over them. No gradient reaches ``x`` or
-        ``candidates``.
+        Of positions further on only what was expected counts, in the mean over them. All this holds for every view;
+        the mean over views, each in its own deviations, is taken in deviations once more. No gradient reaches ``x``
+        or ``candidates``.
         """
         x = torch.where(real[..., None], x.detach(), 0.0)
         foretold = self.out(relu(self.inside(self._views(x)))).float().chunk(len(self.ahead), dim=-1)

@@ -39,9 +39,6 @@ def read(text: str) -> tuple[Tensor, Tensor, Tensor]:
     return CODEBOOK[tokens], real_positions(lengths, tokens.shape[1]), tokens
 
 
-whole = Predictor._views
-
-
 def taught(text: str, steps: int = 150, **changes: Any) -> Predictor:
     """A predictor that has read a text often."""
     made = predictor(**changes)
@@ -153,8 +150,9 @@ def test_narrow_views_find_an_end_that_the_wide_one_foresees() -> None:
     stops = torch.tensor([letter == "." for letter in text])
     made = taught(text, 300, predictor_sees=3)
     several = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
+    views = Predictor._views
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Predictor, "_views", lambda self, x: whole(self, x)[-len(x) :].repeat(self.sees, 1, 1))
+        patch.setattr(Predictor, "_views", lambda self, x: views(self, x)[-len(x) :].repeat(self.sees, 1, 1))
         widest = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
     assert several > widest + 0.1
 

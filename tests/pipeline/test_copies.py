@@ -96,6 +96,17 @@ def test_publish_copies_notebooks_and_folders_with_an_index(tmp_path: Path) -> N
     assert b"seen" in (out / "00_a.ipynb").read_bytes() and b"2026" not in (out / "00_a.ipynb").read_bytes()
 
 
+def test_runs_of_one_notebook_are_told_apart(tmp_path: Path) -> None:
+    for name, title in (("70_a_x", "Again"), ("70_a_y", "Again"), ("80_b", "Once")):
+        write(tmp_path / "run" / f"{name}.ipynb", title)
+    (tmp_path / "own.yaml").write_text("seed: 0\n")
+    publish(tmp_path / "run", [], tmp_path / "own.yaml", tmp_path / "out")
+    lines = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").splitlines()
+    assert {"- [Again (70_a_x)](70_a_x.ipynb)", "- [Again (70_a_y)](70_a_y.ipynb)", "- [Once](80_b.ipynb)"} <= set(
+        lines
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "folder", "params", "says"),
     [

@@ -6,6 +6,7 @@ Figures are not compared: processors round differently, and whoever runs this di
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ def test_there_are_published_notebooks() -> None:
 
 def source_of(published: Path) -> Path:
     """What it is a run of: a notebook that runs several times gives every run a name that begins with its own."""
-    sources = [path for path in (ROOT / "notebooks").glob("*.ipynb") if published.stem.startswith(path.stem)]
-    return max(sources, key=lambda path: len(path.stem))
+    known = (ROOT / "notebooks").glob("*.ipynb")
+    (source,) = (path for path in known if re.fullmatch(rf"{path.stem}(\d+|_\w+)?", published.stem))
+    return source
 
 
 def unless_behind(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Commands that need no torch: profile, info, mend, notebooks."""
+"""Commands that need no torch themselves: profile, info, mend, notebooks."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         description="What a model folder holds, without running it. With --memory: how much memory a training step of "
         "each stage takes, told from two small steps, and how many micro-batches would fit.",
     )
-    one.add_argument("model", type=Path, nargs="?", default=Path("models/final"), help="(%(default)s)")
+    one.add_argument("model", type=Path, nargs="?", help="(models/final)")
     one.add_argument("--memory", action="store_true", help="of the training steps of the parameters instead")
-    one.add_argument("--params", type=Path, default=Path("params.yaml"), help="for --memory (%(default)s)")
+    one.add_argument("--params", type=Path, help="for --memory (params.yaml)")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=_info)
 
@@ -92,16 +92,22 @@ def _info(options: argparse.Namespace) -> None:
 def _held(options: argparse.Namespace) -> str:
     from zonkey.cli.info import describe, table
 
-    found = describe(options.model)
+    if options.params:
+        raise ValueError(f"--params {options.params} is for --memory; a model folder holds its own parameters")
+    found = describe(options.model or Path("models/final"))
     return json.dumps(found, indent=2) + "\n" if options.json else table(found)
 
 
 def _memory(options: argparse.Namespace) -> str:
     from zonkey.cli.memory import needs, room, table
 
-    found, free = needs(options.params), room()
+    if options.model:
+        raise ValueError(f"--memory is told of parameters, not of a model ({options.model}); give --params FILE")
+    params = options.params or Path("params.yaml")
+    found, (where, free) = needs(params), room(params)
     stages = {one.stage: dataclasses.asdict(one) | {"bytes": one.bytes} for one in found}
-    return json.dumps({"stages": stages, "free": free}, indent=2) + "\n" if options.json else table(found, free)
+    whole = {"stages": stages, "where": where, "free": free}
+    return json.dumps(whole, indent=2) + "\n" if options.json else table(found, where, free)
 
 
 def _mend(options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
-"""How much memory a training step of each stage takes, before any runs: ``zonkey info --memory``.
+"""How much memory a training step of each stage of the pipeline takes, before any runs: ``zonkey info --memory``.
 
 A step takes some memory whatever its size, and the same for every document (docs/performance.md). So two small steps,
-each in a process of its own, tell a large one.
+each in a process of its own, tell a large one. Validation, and what several processes exchange, are not in it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,11 @@ class Need:
         """Of one process, at most."""
         return self.fixed + self.each * self.documents
 
-    def fitting(self, room: int) -> int | None:
-        """The fewest micro-batches with which all processes fit into ``room`` bytes; None where none does."""
+    def fitting(self, free: int) -> int | None:
+        """The fewest micro-batches with which one process fits into ``free`` bytes; None where none does."""
         most = self.documents * self.micro_batches
-        for parts in range(1, most + 1):
-            if most % parts == 0 and self.processes * (self.fixed + self.each * (most // parts)) <= room:
-                return parts
-        return None
+        fits = (n for n in range(1, most + 1) if most % n == 0 and self.fixed + self.each * (most // n) <= free)
+        return next(fits, None)
 
 
 def needs(params: Path) -> list[Need]:
@@ -65,38 +63,43 @@ def needs(params: Path) -> list[Need]:
     return found
 
 
-def room() -> int:
-    """Bytes that training may take now: of a GPU where there is one, else of memory."""
+def room(params: Path) -> tuple[str, int]:
+    """Where one process trains, and how many bytes are free for it: a GPU of its own, or its share of the memory."""
     import psutil
     import torch
 
-    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    from zonkey.config import load_config
+
+    config = load_config(params)
+    if config.runtime.device != "cpu" and torch.cuda.is_available():
+        return "GPU", torch.cuda.mem_get_info()[0]
+    return "memory", psutil.virtual_memory().available // config.train.processes
 
 
-def table(found: list[Need], free: int) -> str:
+def table(found: list[Need], where: str, free: int) -> str:
     """For reading; what does not fit is told the fewest micro-batches that do."""
-    lines = [f"{'stage':9}  processes  documents   MiB a process   MiB in all"]
+    lines = [f"{'stage':9}  processes  documents  MiB a process"]
     for one in found:
-        line = f"{one.stage:9}  {one.processes:9}  {one.documents:9}  {one.bytes / MIB:14,.0f}"
-        line += f"  {one.processes * one.bytes / MIB:11,.0f}"
-        if one.processes * one.bytes > free:
+        line = f"{one.stage:9}  {one.processes:9}  {one.documents:9}  {one.bytes / MIB:13,.0f}"
+        if one.bytes > free:
             parts = one.fitting(free)
             line += f"  too much: {f'micro_batches {parts}' if parts else 'fewer bytes, or runtime.recompute'}"
         lines.append(line)
-    return "\n".join([*lines, f"{free / MIB:,.0f} MiB are free."]) + "\n"
+    return "\n".join([*lines, f"{free / MIB:,.0f} MiB of {where} are free for each process."]) + "\n"
 
 
 def _tried(params: Path, stage: str, documents: int) -> int:
     command = [sys.executable, "-m", __name__, str(params), stage, str(documents)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ValueError(f"{stage}: a step of {documents} documents failed ({said}); lower its bytes")
+        said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        short = done.returncode < 0 or "emory" in said  # killed, or refused
+        raise ValueError(f"{stage}: a step of {documents} documents failed ({said}){'; lower its bytes' * short}")
     return int(json.loads(done.stdout))
 
 
 def peak(params: Path, name: str, documents: int) -> int:
-    """Bytes that this process has held at most after two steps of a stage on built-in text."""
+    """Bytes that this process has held at most after the first and the last step of a stage, on built-in text."""
     import torch
 
     from zonkey.config import load_config
@@ -124,15 +127,22 @@ def peak(params: Path, name: str, documents: int) -> int:
         text += next(articles).text.encode() + b"\n"
     pieces = [text[at * size : (at + 1) * size].decode(errors="ignore") for at in range(documents)]
     batch = ByteBatch(*(one.to(runtime.device) for one in to_tokens(pieces, size)))
-    for step in range(2):
+    for step in (0, stage.steps - 1):  # at first a level may only foretell
         with runtime.autocast():
-            out = learner.forward(model, batch, runtime.generator(config.seed, step), stage.steps - 1)
+            out = learner.forward(model, batch, runtime.generator(config.seed, step), step)
         out.loss.backward()
         optimizer.step(step)
     del average
-    if runtime.device.type == "cuda":
-        return torch.cuda.max_memory_reserved()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return torch.cuda.max_memory_reserved() if runtime.device.type == "cuda" else _held()
+
+
+def _held() -> int:
+    """Bytes that this process has held at most. On Linux getrusage would count what its parent held, too."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def _part(stage: str) -> Any:

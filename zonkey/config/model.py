@@ -28,7 +28,7 @@ class LevelConfig(Frozen):
     locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
     foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
-    predictor_sees: Size  # positions that foresee those to come
+    predictor_sees: Size  # positions, at most, that foresee those to come
     predictor_ahead: Annotated[tuple[Size, ...], Field(min_length=1, strict=False)]  # of these: 1 is the next one
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive

@@ -58,7 +58,7 @@ class Trainer(Generic[M]):
         self.optimizer = Optimizer(self.model, job.config.train, job.stage, ranks.world)
         self.decay = job.learner.decay
         self.network = ranks.wrap(self.model)
-        self.parts = job.stage.micro_batches
+        self.room = job.stage.batch  # documents that fit into a micro-batch, as far as is known
         self.step = 0
         self.history: list[Row] = []
 
@@ -92,39 +92,54 @@ class Trainer(Generic[M]):
             target: list[torch.Tensor] = [p for p in self.average.parameters() if p.requires_grad]
             decay = min(self.decay, (1 + self.step) / (10 + self.step))  # short at first, not to keep the start
             torch._foreach_lerp_(target, source, 1 - decay)
-            for mine, trained in zip(self.average.buffers(), self.model.buffers(), strict=True):
-                mine.copy_(trained)  # no weights: positions, counts and what is compared with
+            self._copy_buffers(self.model, self.average)
         return row
+
+    @staticmethod
+    @torch.no_grad()
+    def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+        """They are no weights: positions, counts and what is compared with."""
+        for old, new in zip(target.buffers(), source.buffers(), strict=True):
+            old.copy_(new)
 
     def _gradients(self, batch: ByteBatch) -> Row | None:
         """Of a batch, in micro-batches; None where one process alone has too little memory for so large ones."""
         random = self.runtime.generator(self.job.config.seed, 1, self.step, self.ranks.rank)
+        parts = self._parts(len(batch.lengths))
         row: Row = {}
         try:
-            for number, part in enumerate(_micro_batches(batch, self.parts)):
-                with self.ranks.accumulate(self.network, last=number == self.parts - 1), self.runtime.autocast():
+            for number, part in enumerate(_micro_batches(batch, parts)):
+                with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
                     out = self._forward(self.network, part, random, self.step)
-                    (out.loss / self.parts).backward()
+                    (out.loss / parts).backward()
                 row = measure(out, "train")
                 self._check_finite(row, "train/loss")
         except torch.OutOfMemoryError:
-            if self.ranks.world > 1 or self.parts == len(batch.lengths):  # the others already wait for this one's
+            if self.ranks.world > 1 or parts == len(batch.lengths):  # the others already wait for this one's
                 raise
             return None
         return row
 
+    def _parts(self, documents: int) -> int:
+        """Micro-batches that documents are cut into: as many as the stage says, or more, so that each has room."""
+        least = self.job.stage.micro_batches
+        return next(n for n in range(least, documents + 1) if documents % n == 0 and documents // n <= self.room)
+
     def _part_further(self, documents: int) -> None:
-        """The next smaller micro-batches of equal size, and nothing left of a step that was begun."""
-        self.parts = next(parts for parts in range(self.parts + 1, documents + 1) if documents % parts == 0)
+        """The next smaller micro-batches of equal size; model and gradients as before the step."""
+        self.room = documents // self._parts(documents) - 1
+        parts = self._parts(documents)
         self.model.zero_grad(set_to_none=True)
+        self._copy_buffers(self.average, self.model)
         if self.runtime.device.type == "cuda":
             torch.cuda.empty_cache()
         log.warning(
-            "%s: out of memory in step %d; goes on with %d micro-batches of %d documents",
+            "%s: out of memory in step %d; goes on with %d micro-batches of %d documents, as micro_batches: %d would",
             self.job.name,
             self.step,
-            self.parts,
-            documents // self.parts,
+            parts,
+            documents // parts,
+            parts,
         )
 
     def _forward(self, network: nn.Module, batch: ByteBatch, random: torch.Generator, step: int | None) -> Outcome:
@@ -138,9 +153,11 @@ class Trainer(Generic[M]):
         rows = []
         for at in range(self.job.config.train.validate_batches):
             random = self.runtime.generator(self.job.config.seed, 2, at)
-            with self.runtime.autocast():
-                out = self._forward(self.average, self.job.validation.at(at), random, None)
-            rows.append(measure(out, "validation"))
+            batch = self.job.validation.at(at)
+            for part in _micro_batches(batch, -(-len(batch.lengths) // self.room)):
+                with self.runtime.autocast():
+                    out = self._forward(self.average, part, random, None)
+                rows.append(measure(out, "validation"))
         mean = {key: round(sum(row[key] for row in rows) / len(rows), 6) for key in rows[0]}
         with self.runtime.autocast():
             samples = self.job.learner.samples(self.average)
@@ -169,7 +186,7 @@ class Trainer(Generic[M]):
         if self.ranks.rank == 0:
             state = {
                 "step": self.step,
-                "micro_batches": self.parts,
+                "room": self.room,
                 "history": self.history,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
@@ -185,7 +202,7 @@ class Trainer(Generic[M]):
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.parts, self.history = state["step"], state["micro_batches"], state["history"]
+        self.step, self.room, self.history = state["step"], state["room"], state["history"]
         log.info("%s goes on at step %d of %d", self.job.name, self.step, self.job.stage.steps)
 
 

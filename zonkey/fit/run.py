@@ -79,10 +79,9 @@ def fit(run: Run[M]) -> TrainSummary:
             save_model(average, config, run.out)
         ranks.wait()
     except torch.OutOfMemoryError:
-        smaller = "raise micro_batches or lower bytes" if ranks.world > 1 else "even one is too much: lower bytes"
         raise TrainingError(
-            f"{run.name}: out of memory with {stage.batch} documents of {stage.bytes} bytes; {smaller}, or set"
-            " runtime.recompute to true"
+            f"{run.name}: out of memory with {stage.batch} documents of {stage.bytes} bytes in {stage.micro_batches}"
+            " micro-batches; raise micro_batches, lower batch or bytes, or set runtime.recompute to true"
         ) from None
     finally:
         ranks.leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def publish(executed: Path, folders: Sequence[Path], params: Path, out: Path) ->
         shutil.copyfile(params, beside / PARAMS)
         files = sorted(path.relative_to(beside) for path in beside.glob("*/**/*") if path.is_file())
         lines = [f"# {out.name}", "", PUBLISHED, ""]
-        lines += [f"- [{title}]({name})" for name, title in titles.items()]
+        alike = Counter(titles.values())  # notebooks that ran several times
+        told = {name: f"{title} ({Path(name).stem})" if alike[title] > 1 else title for name, title in titles.items()}
+        lines += [f"- [{title}]({name})" for name, title in told.items()]
         lines += ["", f"Made with these [parameters]({PARAMS}).", "", "Files:", ""]
         lines += [f"- [{path.as_posix()}]({path.as_posix()})" for path in files]
         (beside / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
