@@ -6,6 +6,7 @@ import logging
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -88,5 +89,17 @@ def _dtype(precision: str, device: str) -> torch.dtype:
         return torch.bfloat16
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    has_units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if has_units else torch.float32
+    return torch.bfloat16 if has_fast_bfloat16() else torch.float32
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies matrices in bfloat16 faster than in float32: with tiles (AMX), or by AMD's
+    AVX512-BF16. Intel's AVX512-BF16 without tiles takes twice as long (docs/performance.md)."""
+    if torch.cpu._is_amx_tile_supported():
+        return True
+    described = Path("/proc/cpuinfo")
+    return (
+        torch.cpu._is_avx512_bf16_supported()
+        and described.is_file()
+        and "AuthenticAMD" in described.read_text(encoding="utf-8", errors="replace")
+    )
