@@ -22,7 +22,7 @@ REPORTS = ROOT / "reports"
 PUBLISHED = sorted(path for name in ("default", "suites/default") for path in (REPORTS / name).glob("*.ipynb"))
 INJECTED = "# Parameters\n"  # how papermill begins the cell that it adds
 BEHIND = {  # suites of a run before flows said which vectors a window holds; the next publication empties the list
-    *("70_baseline", "71_segmentation", "72_reconstruction", "73_generation", "74_infilling", "75_robustness"),
+    *("70_baselines", "71_segmentation", "72_reconstruction", "73_generation", "74_infilling", "75_robustness"),
     "79_results",
 }
 STRICT = ("default/00_tour", "default/10_prepare", "suites/default/79_results")  # no outputs come from training
@@ -44,8 +44,9 @@ def test_there_are_published_notebooks() -> None:
 def source_of(published: Path) -> Path:
     """What it is a run of: a notebook that runs several times gives every run a name that begins with its own."""
     known = (ROOT / "notebooks").glob("*.ipynb")
-    (source,) = (path for path in known if re.fullmatch(rf"{path.stem}(\d+|_\w+)?", published.stem))
-    return source
+    sources = [path for path in known if re.fullmatch(rf"{path.stem}(\d+|_\w+)?", published.stem)]
+    assert len(sources) == 1, f"{published.name} is a run of no notebook of today; publish again"
+    return sources[0]
 
 
 def unless_behind(name: str) -> Any:

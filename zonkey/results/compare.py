@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zonkey.results.measured import Metrics, rows
@@ -45,7 +44,7 @@ def differences(published: Metrics, yours: Metrics, share: float) -> list[Differ
     files = {_file(name) for name in published} & {_file(name) for name in yours}
     if not files:
         raise ValueError("the two runs have no metrics file in common; run `dvc repro`, or name other folders")
-    spread = dict(_spread(published))
+    spread = _spread(published)
     return [
         Difference(name, published.get(name), yours.get(name), _allowed(name, published, spread, share))
         for name in dict.fromkeys((*published, *yours))
@@ -62,10 +61,10 @@ def _allowed(name: str, published: Metrics, spread: dict[str, float], share: flo
     return spread[key] if key in spread else share * abs(published.get(name, 0.0))
 
 
-def _spread(published: Metrics) -> Iterator[tuple[str, float]]:
+def _spread(published: Metrics) -> dict[str, float]:
     """The range of every number over seeds, by its name within a file, where at least two seeds have it."""
     values: dict[str, list[float]] = {}
     for row in rows(published, SEEDED).values():
         for key, value in row.items():
             values.setdefault(key, []).append(value)
-    return ((key, max(found) - min(found)) for key, found in values.items() if len(found) > 1)
+    return {key: max(found) - min(found) for key, found in values.items() if len(found) > 1}
