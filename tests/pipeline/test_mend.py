@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from zonkey.cli import main
 from zonkey.cli.mend import BUSY, LOCKS
 
-CUTS = 11
+CUTS = 29  # of which some leave an entry that cannot be read, others one that is only shorter
 
 
 @pytest.fixture
