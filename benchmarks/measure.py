@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +10,11 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from zonkey.cli.memory import held
 from zonkey.runtime import Runtime
 from zonkey.train.speed import best_product
 
 Row = dict[str, Any]
-KIB = 1 if sys.platform != "darwin" else 1 / 1024  # getrusage counts bytes on macOS
 
 
 def timed(work: Callable[[], Any], runtime: Runtime, warm_up: int = 2, repeats: int = 5) -> float:
@@ -59,4 +57,4 @@ def peak_mib() -> float:
     """The most memory this process has held so far."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1024
+    return held() / 2**20

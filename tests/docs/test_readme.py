@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -72,7 +71,7 @@ def test_more_steps_say_what_was_measured(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", COLUMNS)
 def test_the_texts_that_differ_are_counted(profile: str) -> None:
-    found = json.loads((ROOT / "reports" / profile / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
-    texts = found["generation"]["level1"]
-    assert texts["texts"] == 100
-    assert cells("distinct texts of 100")[COLUMNS[profile]] == f"{100 * texts['distinct']:.0f}"
+    found = metrics(profile)
+    assert found["evaluate.generation.level1.texts"] == 100
+    distinct = found["evaluate.generation.level1.distinct"]
+    assert cells("distinct texts of 100")[COLUMNS[profile]] == f"{100 * distinct:.0f}"

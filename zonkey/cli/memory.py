@@ -133,10 +133,10 @@ def peak(params: Path, name: str, documents: int) -> int:
         out.loss.backward()
         optimizer.step(step)
     del average
-    return torch.cuda.max_memory_reserved() if runtime.device.type == "cuda" else _held()
+    return torch.cuda.max_memory_reserved() if runtime.device.type == "cuda" else held()
 
 
-def _held() -> int:
+def held() -> int:
     """Bytes that this process has held at most. On Linux getrusage would count what its parent held, too."""
     status = Path("/proc/self/status")
     if status.is_file():
