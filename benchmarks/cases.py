@@ -15,9 +15,9 @@ import torch
 from benchmarks import ROOT
 from benchmarks.measure import Row, measured, timed
 from benchmarks.operators import OPERATORS, operator
-from benchmarks.work import Part, built, texts, training_step
+from benchmarks.work import SEED, Part, built, training_step
 from zonkey.config import Config, RuntimeConfig
-from zonkey.data import Batches, Corpus
+from zonkey.data import Batches, Corpus, encyclopedia
 from zonkey.generate import generate, infill
 from zonkey.model import Zonkey
 from zonkey.runtime import Runtime, generator, start
@@ -83,7 +83,7 @@ def encode(config: Config, documents: int, size: int) -> Row:
     """Text to the vectors of the top level."""
     runtime = runtime_of(config)
     model = built(config.model, runtime).eval()
-    given = texts(documents, size)
+    given = encyclopedia.pieces(documents, size, SEED)
 
     def work() -> None:
         with runtime.autocast():
@@ -109,7 +109,7 @@ def write(config: Config, steps: int) -> Row:
 def fill(config: Config, gap: int) -> Row:
     """One gap between 64 bytes of text on each side."""
     runtime, model, trained = _model(config)
-    (around,) = texts(1, 128)
+    (around,) = encyclopedia.pieces(1, 128, SEED)
 
     def work() -> None:
         with runtime.autocast():

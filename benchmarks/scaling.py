@@ -14,9 +14,10 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.measure import Row, products
 from benchmarks.table import markdown
-from benchmarks.work import built, texts
+from benchmarks.work import SEED, built
 from zonkey.cli.profile import apply
 from zonkey.config import Config, RuntimeConfig, load_config
+from zonkey.data import encyclopedia
 from zonkey.runtime import start
 from zonkey.text import to_tokens
 
@@ -55,7 +56,7 @@ def arithmetic(config: Config) -> tuple[int, float]:
     """Parameters, and floating-point operations for a byte in joint training."""
     runtime = start(RuntimeConfig.model_validate(config.runtime.model_dump() | {"device": "cpu"}))
     model = built(config.model, runtime)
-    tokens, lengths = to_tokens(texts(1, SIZE), SIZE)
+    tokens, lengths = to_tokens(encyclopedia.pieces(1, SIZE, SEED), SIZE)
 
     def step() -> None:
         with runtime.autocast():

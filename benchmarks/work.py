@@ -15,14 +15,7 @@ from zonkey.runtime import Runtime
 from zonkey.text import to_tokens
 from zonkey.train.learner import Part, freeze_but
 
-
-def texts(count: int, size: int, seed: int = 0) -> list[str]:
-    """``count`` pieces of ``size`` bytes of built-in text."""
-    whole, articles = "", encyclopedia.articles(10**9, seed=seed)
-    while len(whole) < count * size:
-        whole += next(articles).text + "\n"
-    data = whole.encode()
-    return [data[at * size : (at + 1) * size].decode("utf-8", errors="ignore") for at in range(count)]
+SEED = 0  # of the text that is worked on
 
 
 def built(shape: ModelConfig, runtime: Runtime, seed: int = 0) -> Zonkey:
@@ -40,7 +33,7 @@ def training_step(
     part: Part = None,
 ) -> Callable[[], Any]:
     """Forward, backward and optimiser on one batch, again and again with other begins."""
-    tokens, lengths = (v.to(runtime.device) for v in to_tokens(texts(documents, size), size))
+    tokens, lengths = (v.to(runtime.device) for v in to_tokens(encyclopedia.pieces(documents, size, SEED), size))
     model = built(shape, runtime)
     freeze_but(model, part)
     optimizer = Optimizer(model, config.train, config.train.finetune)

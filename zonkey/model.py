@@ -3,7 +3,6 @@
 Shapes: B documents, N positions, M segments of a document, E = C x D.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -24,8 +23,6 @@ from zonkey.sphere import PATHS, sphere_noise, to_sphere
 from zonkey.splitter import marks_of, rise
 from zonkey.text import BYTES, Latents, LevelSegmentation, Segmentation, to_tokens
 from zonkey.transformer import initialise, start_local
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,14 @@ class Zonkey(
         self,
         tokens: Int[Tensor, "B N"],
         lengths: Int[Tensor, " B"],
-        weights: LossConfig,
+        weights: LossConfig | tuple[LossConfig, ...],
         generator: torch.Generator,
         only: int | Literal["flow"] | None = None,
         sampled: bool = True,
     ) -> ModelStep:
-        """Losses of one level on frozen lower ones (``only``), of all levels jointly, or of all levels' flows."""
+        """Losses of one level on frozen lower ones (``only``), of all levels jointly, or of all levels' flows; the
+        weights are the same for all levels, or one set for each."""
+        each = weights if isinstance(weights, tuple) else (weights,) * len(self.levels)
         truth = self._byte_truth(tokens, lengths)
         below: Below | None = None
         steps: list[LevelStep | None] = []
@@ -85,7 +84,7 @@ class Zonkey(
         for index, level in enumerate(self.levels[: only + 1 if isinstance(only, int) else None]):
             batch, positions, _ = truth.x.shape
             if only is None or index == only:
-                step = level_step(level, self.config, weights, truth, below, generator, sampled)
+                step = level_step(level, self.config, each[index], truth, below, generator, sampled)
                 segments, z = step.segments, step.z
                 steps.append(step)
             else:
@@ -99,10 +98,11 @@ class Zonkey(
             if index + 1 < len(self.levels):
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
-                negatives = self._negatives(lengths, x.shape[1], weights, generator)
+                negatives = self._negatives(lengths, x.shape[1], each[index + 1], generator)
                 marks = rise(truth.marks, segments, slot)
                 truth = Truth(x, lengths, self.levels[index + 1].worth, negatives=negatives, marks=marks)
-        loss = torch.stack([*latent, *(step.losses.total(weights) for step in steps if step is not None)]).sum()
+        totals = [step.losses.total(own) for step, own in zip(steps, each, strict=False) if step is not None]
+        loss = torch.stack([*latent, *totals]).sum()
         found = tuple(term.detach() for term in latent)
         return ModelStep(loss, tuple(step and step.detached() for step in steps), found)
 

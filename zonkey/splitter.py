@@ -32,12 +32,12 @@ class Splitter(nn.Module):
     moved to the left depend on as many positions more.
 
     Reconstruction finds a mark that units have in common, and begins at some constant distance from it; which one is
-    left to chance. So all begins are moved once (:meth:`settle`), by at most ``splitter_moves`` positions, to where
-    what follows is hardest to foresee (departs from the paper).
+    left to chance; what draws begins may leave as much. So all are moved once (:meth:`settle`), by at most
+    ``splitter_moves`` positions, to where most calls for a begin (departs from the paper).
     """
 
     moved: Tensor
-    surprise: Tensor
+    signal: Tensor
 
     def __init__(self, config: LevelConfig) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Splitter(nn.Module):
         self.moves = config.splitter_moves
         if self.moves:
             self.register_buffer("moved", torch.zeros(()))  # positions, negative to the left
-            self.register_buffer("surprise", torch.zeros(2 * self.moves + 1))  # by distance from begins
+            self.register_buffer("signal", torch.zeros(2 * self.moves + 1))  # by distance from begins
 
     def forward(self, x: Float[Tensor, "B N D"], real: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         x = torch.where(real[..., None], x, 0.0)
@@ -82,24 +82,24 @@ class Splitter(nn.Module):
         return torch.where((source == at) & real[:, at], logits[:, at], -CERTAIN)
 
     @torch.no_grad()
-    def observe(self, logits: Float[Tensor, "B N"], surprise: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> None:
-        """Remember how surprising (:class:`~zonkey.predictor.Foresight`) positions around begins are: a running mean by
+    def observe(self, logits: Float[Tensor, "B N"], signal: Float[Tensor, "B N"], real: Bool[Tensor, "B N"]) -> None:
+        """Remember how much calls for a begin (:class:`~zonkey.predictor.Foresight`) around begins: a running mean by
         distance. Nothing of texts too short for it, or where begins are not moved. Of several processes the first one's
         memory counts."""
         span = 2 * self.moves + 1
-        if not self.moves or surprise.shape[1] < span:
+        if not self.moves or signal.shape[1] < span:
             return
-        around = surprise.unfold(1, span, 1)
+        around = signal.unfold(1, span, 1)
         weight = torch.where(real.unfold(1, span, 1).all(dim=-1), logits.sigmoid()[:, self.moves : -self.moves], 0.0)
         mean = (weight[..., None] * around).sum(dim=(0, 1)) / weight.sum().clamp(min=1e-6)
-        self.surprise.lerp_(mean, 1 - MEMORY)
+        self.signal.lerp_(mean, 1 - MEMORY)
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Move all begins to the distance that was most surprising, and forget; nothing where nothing was seen."""
+        """Move all begins to the distance where most called for one, and forget; nothing where nothing was seen."""
         if self.moves:
-            self.moved += self.surprise.argmax() - self.moves * self.surprise.any()
-            self.surprise.zero_()
+            self.moved += self.signal.argmax() - self.moves * self.signal.any()
+            self.signal.zero_()
 
 
 def fixed_logits(

@@ -15,7 +15,7 @@ from benchmarks import against, cases, operators, scaling
 from benchmarks.measure import measured, products, timed
 from benchmarks.profile import profile
 from benchmarks.table import markdown
-from benchmarks.work import texts, training_step
+from benchmarks.work import training_step
 from tests.model.build import config
 from zonkey.config import Config
 from zonkey.train.learner import Part
@@ -58,10 +58,6 @@ def test_a_step_trains_its_part(part: Part, monkeypatch: pytest.MonkeyPatch) -> 
     changed = {name for name, value in built.named_parameters() if not torch.equal(value, before[name])}
     kinds = {"flow" if ".flow." in name else name.split(".")[1] for name in changed if name.startswith("levels.")}
     assert kinds == {None: {"0", "1"}, 0: {"0"}, 1: {"1"}, "flow": {"flow"}}[part]
-
-
-def test_texts_have_the_size_that_was_asked_for() -> None:
-    assert [len(text.encode()) for text in texts(3, 100)] == [100] * 3
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ def test_an_article_hangs_on_its_seed_and_index_only(articles):
     assert encyclopedia.article(18, 0).text != articles[0].text
 
 
+def test_pieces_have_the_size_that_was_asked_for():
+    assert [len(text.encode()) for text in encyclopedia.pieces(3, 100, 0)] == [100] * 3
+
+
 def test_articles_are_varied(articles):
     assert len({article.id for article in articles}) == len(articles)
     assert len({article.text for article in articles}) == len(articles)

@@ -50,7 +50,7 @@ def learn(levels: int, objective: str, dtype: torch.dtype = torch.float32, **lev
     rows = []
     for step in range(STEPS[levels]):
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-            out = built(tokens, lengths, config.losses.late(), random(step))
+            out = built(tokens, lengths, config.losses.unforeseen(), random(step))
         out.loss.backward()
         optimizer.step(step)
         terms = [(part.metrics.accuracy, part.losses.clean) for part in out.levels]

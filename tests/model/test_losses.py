@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, normalize
 from tests.model.build import losses as weights_with
 from tests.model.build import random
 from zonkey.config import LossConfig
+from zonkey.config.losses import SETTINGS, SPLITTING
 from zonkey.losses import (
     COS_LIMIT,
     LevelLosses,
@@ -211,13 +212,15 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
     assert math.isnan(float(terms.total(weights_with(**{name: 1.0})).detach()))
 
 
-def test_first_weights_leave_the_predictor_alone() -> None:
+def test_what_is_trained_before_reconstruction() -> None:
     whole = weights_with()
-    first = whole.first()
-    assert first.foretelling and not whole.foretelling and not whole.early().foretelling
-    assert first.predict == whole.predict > 0
-    terms = {name for name in LossConfig.model_fields if name not in ("masked_rows", "negatives", "foretell", "delay")}
-    assert {name for name in terms if getattr(first, name)} == {"predict"}
+    predictor, splitter = whole.foretelling(), whole.splitting()
+    assert not predictor.reconstructs and not splitter.reconstructs
+    assert whole.reconstructs and whole.early().reconstructs and whole.unforeseen().reconstructs
+    terms = LossConfig.model_fields.keys() - set(SETTINGS)
+    assert {name for name in terms if getattr(predictor, name)} == {"predict"}
+    assert {name for name in terms if getattr(splitter, name)} == {name for name in SPLITTING if getattr(whole, name)}
+    assert all(getattr(splitter, name) == getattr(whole, name) for name in {*SPLITTING, *SETTINGS})
 
 
 def test_early_weights_turn_off_what_waits() -> None:

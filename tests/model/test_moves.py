@@ -1,4 +1,4 @@
-"""Begins that are moved to where what follows is hardest to foresee, and what the predictor takes for one outcome."""
+"""Begins that are moved to where most calls for one, and what the predictor takes for one outcome."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_the_ends_of_texts_and_padding_have_no_say() -> None:
     logits[:, [0, 1, 8, 9, 15]] = 30.0
     surprise[:, [0, 1, 2, 7, 9, 14]] = 5.0
     made.observe(logits, surprise, real)
-    assert made.surprise.abs().max() < 1e-3
+    assert made.signal.abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("size", range(1, 2 * MOVES + 2))
 def test_texts_may_be_shorter_than_the_way(size: int) -> None:
     made, real = splitter(), torch.ones(2, size, dtype=torch.bool)
     made.observe(torch.zeros(2, size), torch.ones(2, size), real)
-    assert made.surprise.any() == (size > 2 * MOVES)
+    assert made.signal.any() == (size > 2 * MOVES)
 
 
 def test_nothing_is_kept_where_begins_stay() -> None:
@@ -81,14 +81,32 @@ def test_a_level_takes_note_in_training_and_settles_when_no_more_is_foretold() -
     zonkey = model(1, splitter_moves=1)
     splitter, batch, weights = zonkey.levels[0].splitter, bytes_batch(TEXTS), losses()
     zonkey(*batch, weights, random(), only=0, sampled=False)
-    assert not splitter.surprise.any(), "validation leaves no trace"
+    assert not splitter.signal.any(), "validation leaves no trace"
     zonkey(*batch, weights, random(), only=0)
-    expected = int(splitter.surprise.argmax()) - 1
-    assert splitter.surprise.any() and splitter.moved == 0
-    zonkey(*batch, weights.late(), random(), only=0, sampled=False)
-    assert splitter.surprise.any()
-    zonkey(*batch, weights.late(), random(), only=0)
-    assert splitter.moved == expected and not splitter.surprise.any()
+    expected = int(splitter.signal.argmax()) - 1
+    assert splitter.signal.any() and splitter.moved == 0
+    zonkey(*batch, weights.unforeseen(), random(), only=0, sampled=False)
+    assert splitter.signal.any()
+    zonkey(*batch, weights.unforeseen(), random(), only=0)
+    assert splitter.moved == expected and not splitter.signal.any()
+
+
+def test_begins_that_foresight_chose_alone_settle_when_reconstruction_starts() -> None:
+    zonkey = model(1, splitter_moves=1, splitter_alone=0.1)
+    splitter, batch, weights = zonkey.levels[0].splitter, bytes_batch(TEXTS), losses()
+    zonkey(*batch, weights.splitting(), random(), only=0)
+    expected = int(splitter.signal.argmax()) - 1
+    assert splitter.signal.any() and splitter.moved == 0
+    for _ in range(2):
+        zonkey(*batch, weights, random(), only=0)
+        assert splitter.moved == expected and not splitter.signal.any()
+
+
+def test_begins_that_are_to_be_moved_need_an_end_of_choosing() -> None:
+    level_config(splitter_moves=1, foresight_until=0.5)
+    level_config(splitter_moves=1, splitter_alone=0.1, foresight_until=1.0)
+    with pytest.raises(ConfigError, match="needs an end of choosing"):
+        level_config(splitter_moves=1, splitter_alone=0.1, foresight=0.0, foresight_until=1.0)
 
 
 def test_the_saved_model_cuts_where_the_trained_one_does(

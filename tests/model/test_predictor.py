@@ -1,8 +1,9 @@
-"""Where the next position is hard to foresee: what the predictor sees, learns and says, and what follows from it."""
+"""What the predictor sees and learns, where it calls for a begin, and what follows from it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.model.build import bytes_batch, level_config, losses, model, only_losses, random, raw
-from zonkey.config import Config, parse
+from zonkey.config import Config, ConfigError, LossConfig, parse
 from zonkey.existence import real_positions
 from zonkey.predictor import LIMIT, Predictor
 from zonkey.sphere import sphere_noise
@@ -60,7 +61,7 @@ def test_it_sees_the_few_positions_before(at: int, seed: int) -> None:
     (gradient,) = torch.autograd.grad(_foretold(made, x, at), x)
     moved = gradient.abs().sum(dim=-1)[0].nonzero()[:, 0].tolist()
     assert moved == list(range(max(at - SEES, 0), at))
-    assert not made(x, real, CODEBOOK, torch.zeros(1, 16, dtype=torch.long)).surprise.requires_grad
+    assert not made(x, real, CODEBOOK, torch.zeros(1, 16, dtype=torch.long)).signal.requires_grad
 
 
 def _foretold(made: Predictor, x: Tensor, at: int) -> Tensor:
@@ -91,7 +92,7 @@ def test_sampled_candidates_give_the_same_as_a_codebook_of_unlike_vectors() -> N
     x, real = codebook[ids], real_positions(torch.tensor([9, 6]), 9)
     by_id, sampled = predictor()(x, real, codebook, ids), predictor()(x, real, codebook)
     torch.testing.assert_close(by_id.loss, sampled.loss)
-    torch.testing.assert_close(by_id.surprise, sampled.surprise, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(by_id.signal, sampled.signal, atol=1e-5, rtol=1e-4)
 
 
 def test_an_untrained_network_of_zeros_expects_everything() -> None:
@@ -100,14 +101,14 @@ def test_an_untrained_network_of_zeros_expects_everything() -> None:
         torch.nn.init.zeros_(parameter)
     found = made(*read("every byte is as likely")[:2], CODEBOOK, read("every byte is as likely")[2])
     torch.testing.assert_close(found.loss, torch.tensor(math.log(256)))
-    assert found.surprise.abs().max() < 0.1  # nothing stands out
+    assert found.signal.abs().max() < 0.1  # nothing stands out
 
 
 def test_the_first_letter_of_a_word_surprises() -> None:
     words = ["sea", "river", "moor", "hill", "bay", "ford", "glen", "wood", "lake", "isle"]
     text = " ".join(Random(0).choices(words, k=100))
     x, real, ids = read(text)
-    surprise = taught(text)(x, real, CODEBOOK, ids).surprise[0]
+    surprise = taught(text)(x, real, CODEBOOK, ids).signal[0]
     first = torch.tensor([i > 0 and text[i - 1] == " " for i in range(len(text))])
     assert surprise[first].mean() > surprise[~first].mean() + 1
     assert surprise[first].min() > surprise[~first].median()
@@ -117,7 +118,7 @@ def test_the_first_letter_of_a_word_surprises() -> None:
 def test_what_came_counts_where_something_else_was_expected() -> None:
     text = "ab" * 40 + "ax" + "ab" * 10
     x, real, ids = read(text)
-    surprise = taught(text)(x, real, CODEBOOK, ids).surprise[0]
+    surprise = taught(text)(x, real, CODEBOOK, ids).signal[0]
     assert surprise[text.index("x")] == surprise.max() > surprise.median() + 1
 
 
@@ -127,7 +128,7 @@ def test_what_is_foretold_further_on_surprises_earlier(ahead: int) -> None:
     drawn = Random(0)
     text = "".join("abcd" + drawn.choice("stuvwxyz") for _ in range(40))
     x, real, ids = read(text)
-    surprise = taught(text, predictor_ahead=[ahead])(x, real, CODEBOOK, ids).surprise[0]
+    surprise = taught(text, predictor_ahead=[ahead])(x, real, CODEBOOK, ids).signal[0]
     by_place = torch.stack([surprise[5 + k : -10 : 5].mean() for k in range(5)])
     assert int(by_place.argmax()) == 5 - ahead
     assert by_place.max() > by_place.sort().values[-2] + 1
@@ -149,12 +150,36 @@ def test_narrow_views_find_an_end_that_the_wide_one_foresees() -> None:
     x, real, ids = read(text)
     stops = torch.tensor([letter == "." for letter in text])
     made = taught(text, 300, predictor_sees=3)
-    several = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
+    several = made(x, real, CODEBOOK, ids).signal[0][stops].mean()
     views = Predictor._views
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Predictor, "_views", lambda self, x: views(self, x)[-len(x) :].repeat(self.sees, 1, 1))
-        widest = made(x, real, CODEBOOK, ids).surprise[0][stops].mean()
+        widest = made(x, real, CODEBOOK, ids).signal[0][stops].mean()
     assert several > widest + 0.1
+
+
+def test_independent_is_what_depends_on_nothing_before() -> None:
+    """Three letters tell the two that follow them, and nothing of what comes then: words of five, drawn at random."""
+    drawn = Random(0)
+    words = ["abcde", "bacfg", "cbahi", "acbjk", "bcalm"]
+    text = "".join(drawn.choice(words) for _ in range(150))
+    x, real, ids = read(text)
+    made = taught(text, 400, predictor_sees=3, predictor_finds="independence")
+    signal = made(x, real, CODEBOOK, ids).signal[0]
+    by_place = torch.stack([signal[5 + k : -10 : 5].mean() for k in range(5)])
+    assert int(by_place.argmax()) in (0, 1), by_place
+    assert by_place[3:].max() < by_place.max() - 0.5
+    assert signal.abs().max() <= LIMIT
+
+
+def test_one_view_cannot_be_compared() -> None:
+    with pytest.raises(ConfigError, match="give predictor_sees 2 or more"):
+        level_config(predictor_sees=1, predictor_finds="independence")
+
+
+def test_reconstruction_needs_steps() -> None:
+    with pytest.raises(ConfigError, match="leave no step for reconstruction"):
+        level_config(predictor_alone=0.5, splitter_alone=0.5)
 
 
 def test_several_positions_ahead_are_told_apart() -> None:
@@ -180,8 +205,8 @@ def test_padding_has_no_part(ahead: list[int]) -> None:
     padded = made(longer, torch.nn.functional.pad(real, (0, 4)), CODEBOOK, torch.nn.functional.pad(ids, (0, 4)))
     alone = made(x, real, CODEBOOK, ids)
     torch.testing.assert_close(padded.loss, alone.loss)
-    torch.testing.assert_close(padded.surprise[:, :5], alone.surprise, atol=1e-5, rtol=1e-4)
-    assert not padded.surprise[:, 5:].any()
+    torch.testing.assert_close(padded.signal[:, :5], alone.signal, atol=1e-5, rtol=1e-4)
+    assert not padded.signal[:, 5:].any()
 
 
 # --- in a level ---------------------------------------------------------------------------------------------
@@ -202,15 +227,15 @@ def test_begins_are_drawn_to_what_surprises() -> None:
     assert again.levels[0].losses.surprise < out.levels[0].losses.surprise
 
 
-def test_a_predictor_alone_is_trained_at_first() -> None:
+@pytest.mark.parametrize(("phase", "parts"), [("foretelling", {"predictor"}), ("splitting", {"predictor", "splitter"})])
+def test_predictor_and_splitter_are_trained_at_first(phase: str, parts: set[str]) -> None:
     zonkey = model(1)
     tokens, lengths = bytes_batch(["to be or not to be, that is the question"])
-    out = zonkey(tokens, lengths, losses().first(), random(), only=0)
+    out = zonkey(tokens, lengths, getattr(losses(), phase)(), random(), only=0)
     assert out.levels[0].losses.clean is None and out.levels[0].metrics.accuracy is None
-    torch.testing.assert_close(out.loss, losses().predict * out.levels[0].losses.predict)
     out.loss.backward()
-    learned = {name for name, p in zonkey.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert learned and all("predictor" in name for name in learned)
+    moved = [name for name, p in zonkey.levels.named_parameters() if p.grad is not None and p.grad.any()]
+    assert {name.split(".")[1] for name in moved} == parts
 
 
 def test_a_level_without_foresight_has_no_predictor() -> None:
@@ -221,15 +246,43 @@ def test_a_level_without_foresight_has_no_predictor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("foresight", "step", "wanted"), [(1.0, 0, "first"), (1.0, 2, "early"), (1.0, 8, "late"), (0.0, 0, "early")]
+    ("foresight", "step", "wanted"),
+    [
+        (1.0, 0, LossConfig.foretelling),
+        (1.0, 2, LossConfig.splitting),
+        (1.0, 3, LossConfig.early),
+        (1.0, 4, lambda losses: losses.early().unforeseen()),
+        (1.0, 5, LossConfig.unforeseen),
+        (0.0, 0, LossConfig.early),
+    ],
 )
-def test_losses_by_step(foresight: float, step: int, wanted: str) -> None:
-    values = raw(1, foresight=foresight)
-    values["losses"] |= {"foretell": 0.2, "delay": 0.5}
+def test_losses_by_step(foresight: float, step: int, wanted: Callable[[LossConfig], LossConfig]) -> None:
+    learner = _learner(foresight=foresight, predictor_alone=0.2, splitter_alone=0.1, foresight_until=0.4)
+    weights = learner.config.losses
+    assert learner._weights(step) == wanted(weights)
+    assert learner._weights(None) == weights
+
+
+def test_foresight_may_hold_begins_to_the_end() -> None:
+    learner = _learner(predictor_alone=0.2, splitter_alone=0.5, foresight_until=1.0)
+    weights = learner.config.losses
+    assert [learner._weights(step) for step in (6, 7, 9)] == [weights.splitting(), weights, weights]
+
+
+def test_end_to_end_only_levels_that_are_held_are_drawn() -> None:
+    values = raw(2)
+    values["model"]["levels"][1]["foresight_until"] = 1.0
+    made = parse(Config, values, "test")
+    for part in (None, "flow"):
+        weights = ZonkeyLearner(made, made.train.finetune, part)._weights(0)
+        assert weights == (made.losses.unforeseen(), made.losses)
+    out = model(2)(*bytes_batch(["to be or not to be, that is the question"]), weights, random())
+    assert out.levels[0].losses.predict is None and out.levels[1].losses.predict is not None
+
+
+def _learner(**level: Any) -> ZonkeyLearner:
+    values = raw(1, **level)
+    values["losses"]["delay"] = 0.5
     values["train"]["levels"][0]["steps"] = 10
     made = parse(Config, values, "test")
-    learner = ZonkeyLearner(made, made.train.levels[0], 0)
-    weights = made.losses
-    named = {"first": weights.first(), "early": weights.early(), "late": weights.late()}
-    assert learner._weights(step) == named[wanted]
-    assert learner._weights(None) == weights
+    return ZonkeyLearner(made, made.train.levels[0], 0)

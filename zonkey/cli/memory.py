@@ -122,11 +122,8 @@ def peak(params: Path, name: str, documents: int) -> int:
         recompute(model)
     learner.freeze(model)
     average, optimizer = copy.deepcopy(model), Optimizer(model, config.train, stage)
-    articles, text, size = encyclopedia.articles(10**9, seed=config.seed), b"", stage.bytes
-    while len(text) < documents * size:
-        text += next(articles).text.encode() + b"\n"
-    pieces = [text[at * size : (at + 1) * size].decode(errors="ignore") for at in range(documents)]
-    batch = ByteBatch(*(one.to(runtime.device) for one in to_tokens(pieces, size)))
+    pieces = encyclopedia.pieces(documents, stage.bytes, config.seed)
+    batch = ByteBatch(*(one.to(runtime.device) for one in to_tokens(pieces, stage.bytes)))
     for step in (0, stage.steps - 1):  # at first a level may only foretell
         with runtime.autocast():
             out = learner.forward(model, batch, runtime.generator(config.seed, step), step)

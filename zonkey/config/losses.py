@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from zonkey.config.base import Fraction, Frozen, Positive, Weight
 
+SPLITTING = ("window", "short", "rate", "predict", "surprise", "decisive")  # terms of predictor and splitter
+SETTINGS = ("masked_rows", "negatives", "delay")  # no weights
+
 
 class LossConfig(Frozen):
     """Weights of the loss terms; 0 turns a term off."""
@@ -18,7 +21,7 @@ class LossConfig(Frozen):
     short: Weight  # splitter: segments shorter than C
     rate: Weight
     predict: Weight  # the next position from the few before it, for `surprise`
-    surprise: Weight  # splitter: begins where the next position is easy to foresee; both only until `delay`
+    surprise: Weight  # splitter: begins where the predictor calls for none; both only until `foresight_until`
     decisive: Weight  # splitter: begins that are neither 0 nor 1
     masked: Weight  # prediction of masked vectors from the rest of a segment, above level 0
     masked_bytes: Weight  # the same at level 0 (not in the paper: infilling needs it; above 0.1 it delays learning)
@@ -27,21 +30,27 @@ class LossConfig(Frozen):
     position: Weight  # stitcher
     sequence: Weight  # stitcher
     negatives: Positive  # sampled vectors a contrastive loss tells the truth from
-    foretell: Fraction  # of a level's steps that train its predictor alone, before anything else
     delay: Fraction  # of a level's steps before all but reconstruction and splitting begins: units settle first
 
-    def first(self) -> LossConfig:
+    def foretelling(self) -> LossConfig:
         """The weights while only a predictor is trained."""
-        kept = ("predict", "masked_rows", "negatives", "foretell", "delay")
-        return self.model_copy(update={name: 0.0 for name in type(self).model_fields if name not in kept})
+        return self._only(("predict",))
+
+    def splitting(self) -> LossConfig:
+        """The weights while begins are chosen by foresight alone."""
+        return self._only(SPLITTING)
 
     @property
-    def foretelling(self) -> bool:
-        """Only a predictor is trained."""
-        return self == self.first()
+    def reconstructs(self) -> bool:
+        """Whether anything but predictor and splitter is trained."""
+        return self != self.splitting()
 
-    def late(self) -> LossConfig:
-        """The weights once units have settled: begins are left to reconstruction."""
+    def _only(self, terms: tuple[str, ...]) -> LossConfig:
+        kept = (*terms, *SETTINGS)
+        return self.model_copy(update={name: 0.0 for name in type(self).model_fields if name not in kept})
+
+    def unforeseen(self) -> LossConfig:
+        """The weights once begins are left to reconstruction."""
         return self.model_copy(update={"predict": 0.0, "surprise": 0.0})
 
     def early(self) -> LossConfig:

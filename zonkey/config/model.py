@@ -23,13 +23,17 @@ class LevelConfig(Frozen):
     splitter_layers: Layers
     splitter_sees: Literal["both", "past", "left"]  # what a begin may depend on: all, up to its position, before it
     splitter_radius: Size  # positions seen on each side by the splitter's local attention
-    splitter_moves: Annotated[int, Field(ge=0, le=64)]  # left or right, once, when losses.delay ends; 0: never
+    splitter_moves: Annotated[int, Field(ge=0, le=64)]  # left or right, once, when begins are chosen; 0: never
+    splitter_alone: Fraction  # of the level's steps: begins follow foresight alone, before reconstruction starts
     decompressor: Literal["parallel", "sequential"]
     locality: Weight  # how near its own place in a segment a vector begins to look; 0 leaves all to learning (paper)
     splitting: Literal["learned", "stride", "spaces"]  # stride: every 1 / target_rate positions; spaces: the oracle
-    foresight: Weight  # how much begins are drawn to where the next position is hard to foresee, times losses.surprise
+    foresight: Weight  # how much begins are drawn to what the predictor finds, times losses.surprise
+    foresight_until: Fraction  # of the level's steps; then begins are left to reconstruction
     predictor_sees: Size  # positions, at most, that foresee those to come
     predictor_ahead: Annotated[tuple[Size, ...], Field(min_length=1, strict=False)]  # of these: 1 is the next one
+    predictor_finds: Literal["surprise", "independence"]  # what is hard to foresee, or foreseen by the nearest alone
+    predictor_alone: Fraction  # of the level's steps that train it by itself, before anything else
     target_rate: Rate  # mean begin probability above which the rate penalty grows
     decisiveness: Weight  # how hard begins are pressed to be certain, times losses.decisive
     clean_noise: Fraction  # mean noise level of the vectors that segments are reconstructed from
@@ -43,8 +47,13 @@ class LevelConfig(Frozen):
 
     @property
     def draws(self) -> bool:
-        """Whether begins are drawn to where what comes is hard to foresee."""
+        """Whether begins are drawn to what the predictor finds."""
         return self.splitting == "learned" and self.foresight > 0
+
+    @property
+    def splits_alone(self) -> bool:
+        """Whether begins follow foresight alone at first."""
+        return self.draws and self.splitter_alone > 0
 
     @property
     def places(self) -> tuple[float, ...]:
@@ -63,6 +72,18 @@ class LevelConfig(Frozen):
         if 2 * self.splitter_moves * self.target_rate >= 1:
             raise ValueError(
                 f"splitter_moves {self.splitter_moves} is half a segment or more at target_rate {self.target_rate:g}"
+            )
+        if self.predictor_finds == "independence" and self.predictor_sees < 2:
+            raise ValueError("predictor_finds independence compares views: give predictor_sees 2 or more")
+        if self.splitter_moves and self.foresight_until == 1 and not self.splits_alone:
+            raise ValueError(
+                f"splitter_moves {self.splitter_moves} needs an end of choosing: give foresight_until below 1, "
+                f"or foresight and splitter_alone above 0"
+            )
+        if self.predictor_alone + self.splitter_alone >= 1:
+            raise ValueError(
+                f"predictor_alone {self.predictor_alone:g} and splitter_alone {self.splitter_alone:g} leave no step "
+                f"for reconstruction: their sum must be below 1"
             )
         return self
 

@@ -76,16 +76,17 @@ def level_step(
     """All loss terms of one level; ``sampled=False`` takes the deterministic split (validation)."""
     batch, positions, _ = truth.x.shape
     real = real_positions(truth.lengths, positions)
-    if sampled and not weights.predict:  # no more is foretold: what was seen of it decides
+    settled = not weights.predict or (weights.reconstructs and level.config.splits_alone)
+    if sampled and settled:  # what was seen of foresight decides
         level.splitter.settle()
     logits, segments = level.split(
         truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions), truth.marks
     )
-    splitting = _splitting(level, logits, real, truth, weights, sampled)
+    splitting = _splitting(level, logits, real, truth, weights, sampled and not settled)
     b = logits.detach().sigmoid()
     begin_rate = weighted_mean(b, real.float())
     decided = weighted_mean(((b < 0.1) | (b > 0.9)).float(), real.float())
-    if weights.foretelling:
+    if not weights.reconstructs:
         z = logits.new_zeros(len(segments.start), level.config.width * level.config.vectors)
         return LevelStep(segments, z, LevelLosses(**splitting), LevelMetrics(begin_rate, decided))
     rows = _rows(level, truth, segments, weights, generator)
@@ -128,9 +129,9 @@ def _splitting(
     real: Bool[Tensor, "B N"],
     truth: Truth,
     weights: LossConfig,
-    sampled: bool,
+    observed: bool,
 ) -> dict[str, Tensor]:
-    """The splitter's terms; none where it does not learn. In training it takes note of what is surprising."""
+    """The splitter's terms; none where it does not learn. ``observed``: it takes note of what calls for a begin."""
     config = level.config
     if config.splitting != "learned":
         return {}
@@ -143,9 +144,9 @@ def _splitting(
     if level.predictor is not None and weights.predict:
         foresight = level.predictor(truth.x, real, truth.candidates, truth.ids)
         terms["predict"] = foresight.loss
-        if sampled:
-            level.splitter.observe(logits, foresight.surprise, real)
-        terms["surprise"] = -config.foresight * weighted_mean(foresight.surprise * logits.sigmoid(), real.float())
+        if observed:
+            level.splitter.observe(logits, foresight.signal, real)
+        terms["surprise"] = -config.foresight * weighted_mean(foresight.signal * logits.sigmoid(), real.float())
     return terms
 
 

@@ -51,16 +51,21 @@ class ZonkeyLearner:
             return []
         return generate(model, self.config.train.sample_texts, seed=self.config.seed)
 
-    def _weights(self, step: int | None) -> LossConfig:
+    def _weights(self, step: int | None) -> LossConfig | tuple[LossConfig, ...]:
         losses = self.config.losses
         if step is None:
             return losses
-        if not isinstance(self.only, int) or step >= losses.delay * self.stage.steps:
-            return losses.late()
-        level = self.config.model.levels[self.only]
-        if level.draws and losses.predict and step < losses.foretell * self.stage.steps:
-            return losses.first()
-        return losses.early()
+        if not isinstance(self.only, int):
+            whole = (level.foresight_until == 1 for level in self.config.model.levels)
+            return tuple(losses if held else losses.unforeseen() for held in whole)
+        level, steps = self.config.model.levels[self.only], self.stage.steps
+        if level.draws and losses.predict:
+            if step < round(level.predictor_alone * steps):
+                return losses.foretelling()
+            if step < round((level.predictor_alone + level.splitter_alone) * steps):
+                return losses.splitting()
+        weights = losses.early() if step < losses.delay * steps else losses
+        return weights if step < level.foresight_until * steps else weights.unforeseen()
 
 
 def freeze_but(model: Zonkey, part: Part) -> None:

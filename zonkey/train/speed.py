@@ -66,8 +66,7 @@ def training_speed(config: Config, model: ModelConfig, documents: int = 8, size:
         steps: timed steps.
     """
     runtime = start(config.runtime)
-    text = "\n".join(article.text for article in encyclopedia.articles(4 * documents, seed=config.seed)).encode()
-    pieces = [text[at * size : (at + 1) * size].decode("utf-8", errors="ignore") for at in range(documents)]
+    pieces = encyclopedia.pieces(documents, size, config.seed)
     tokens, lengths = (v.to(runtime.device) for v in to_tokens(pieces, size))
     network = Zonkey(model).to(runtime.device)
     optimizer = Optimizer(network, config.train, config.train.finetune)

@@ -15,6 +15,7 @@ from zonkey.data.encyclopedia.articles import (
     entropy_per_character,
     is_sentence,
     kinds,
+    pieces,
     recogniser,
     vocabulary,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "entropy_per_character",
     "is_sentence",
     "kinds",
+    "pieces",
     "recogniser",
     "vocabulary",
 ]

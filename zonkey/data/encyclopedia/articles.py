@@ -60,6 +60,15 @@ def articles(count: int, seed: int, source: str = "encyclopedia") -> Iterator[Ar
     return (article(seed, index, source) for index in range(count))
 
 
+def pieces(count: int, size: int, seed: int) -> list[str]:
+    """``count`` pieces of articles, of ``size`` bytes each, or less where a character would be cut."""
+    text, number = b"", 0
+    while len(text) < count * size:
+        text += article(seed, number).text.encode() + b"\n"
+        number += 1
+    return [text[at * size : (at + 1) * size].decode(errors="ignore") for at in range(count)]
+
+
 def article(seed: int, index: int, source: str = "encyclopedia") -> Article:
     """Article number ``index`` of ``seed``."""
     rules = grammar(source)
