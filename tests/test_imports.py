@@ -15,7 +15,7 @@ LAYERS = (
     ("config", "files", "runtime", "sphere", "existence", "text", "pretrained", "variants"),
     ("attention",),
     ("transformer",),
-    ("splitter", "predictor", "compressor", "denoiser", "flow", "stitcher", "losses"),
+    ("splitter", "predictor", "compressor", "denoiser", "flow", "stitcher", "losses", "phases"),
     ("level",),
     ("model",),
     ("data", "checkpoint"),

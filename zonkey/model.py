@@ -75,8 +75,14 @@ class Zonkey(
         sampled: bool = True,
     ) -> ModelStep:
         """Losses of one level on frozen lower ones (``only``), of all levels jointly, or of all levels' flows; the
-        weights are the same for all levels, or one set for each."""
+        weights are the same for all levels, or one set for each.
+
+        Raises:
+            ValueError: neither one set of weights nor one for each level.
+        """
         each = weights if isinstance(weights, tuple) else (weights,) * len(self.levels)
+        if len(each) != len(self.levels):
+            raise ValueError(f"{len(each)} sets of weights for {len(self.levels)} levels; give one for each, or one")
         truth = self._byte_truth(tokens, lengths)
         below: Below | None = None
         steps: list[LevelStep | None] = []

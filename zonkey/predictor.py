@@ -1,11 +1,10 @@
-"""What comes next, told from the positions before: where that is hard, or all of them but the last tell nothing of it,
-a segment begins.
+"""What comes next, told from the positions before: where that is hard, or where all of them but the last tell nothing
+of it, a segment begins.
 
 Departs from the paper, whose splitter learns from reconstruction alone. Any cheap mark at the right rate serves
 reconstruction; that words begin where the next letter is hard to foresee is an old finding (Harris 1955).
 
-Shapes: B documents, N positions, D width, V candidates, K views, H hidden units, A positions
-foretold.
+Shapes: B documents, N positions, D width, V candidates, K views, H hidden units, A positions foretold.
 """
 
 from dataclasses import dataclass
@@ -74,10 +73,10 @@ class Predictor(nn.Module):
             all_there.append(pad(real, (0, later))[:, later:])
         came, expected, there = torch.stack(all_came), torch.stack(all_expected), torch.stack(all_there)
         wide = there[:, None].expand_as(came)
-        losses = [mean_of_real(nats.flatten(0, 1), told.flatten(0, 1)) for nats, told in zip(came, wide, strict=True)]
+        losses = [mean_of_real(nats.flatten(0, 1), its.flatten(0, 1)) for nats, its in zip(came, wide, strict=True)]
         with torch.no_grad():
-            found = self._surprise(came, expected, there) if self.finds == "surprise" else _independence(came, there)
-        return Foresight(torch.stack(losses).mean(), found)
+            signal = self._surprise(came, expected, there) if self.finds == "surprise" else _independence(came, there)
+        return Foresight(torch.stack(losses).mean(), signal)
 
     def _views(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "KB N H"]:
         """What is made of the positions before each: of the nearest alone, then of one more, to all (K views)."""
@@ -100,8 +99,8 @@ class Predictor(nn.Module):
 
 
 def _independence(came: Float[Tensor, "A K B N"], there: Bool[Tensor, "A B N"]) -> Float[Tensor, "B N"]:
-    """What the nearest position alone foretells better than the widest view, with its neighbours on both sides: what
-    comes after the first word of a sentence depends on as little, and the begin is in the middle of such places."""
+    """How little the widest view foretells better than the nearest position alone, in nats, and as the mean of three
+    neighbours: what comes after the first word of a sentence depends on as little, so its begin is in the middle."""
     told = there.any(dim=0)
     gain = _standardised(_mean_ahead(came[:, -1:] - came[:, :1], there)[0], told)
     return _standardised(pad(gain, (1, 1)).unfold(1, 3, 1).mean(dim=-1), told)

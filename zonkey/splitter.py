@@ -67,9 +67,9 @@ class Splitter(nn.Module):
         for block in self.blocks:
             x = block(x, bias)
         x = torch.where(real[..., None], self.norm(x), 0.0)
-        signal = x.transpose(1, 2)
+        features = x.transpose(1, 2)
         around = [(k // 2, k // 2) if self.sees == "both" else (k - 1, 0) for k in KERNELS]
-        parts = [convolve(pad(signal, room)) for convolve, room in zip(self.convolutions, around, strict=True)]
+        parts = [convolve(pad(features, room)) for convolve, room in zip(self.convolutions, around, strict=True)]
         found = torch.cat(parts, dim=1).relu().transpose(1, 2)
         logits = (self.begin(torch.cat([x, found], dim=-1))[..., 0] + self.bias).float()
         return self._move(logits, real) if self.moves else logits

@@ -16,12 +16,12 @@ from zonkey.evaluate import existence_profile
 from zonkey.existence import NEVER, cut, hardened, real_positions
 from zonkey.level import LevelStep
 from zonkey.losses import LevelLosses
+from zonkey.phases import SPLITTING
 from zonkey.splitter import fixed_logits, marks_of, rise
 from zonkey.train import finetune, plan, reading, train_all, train_flow, train_level
 from zonkey.variants import variant
 
 TEXT = 'He ran. "Go on!"  She\nsat (at 5.5). End'
-SPLITTING = {"predict", "surprise", "window", "short", "rate", "decisive"}
 
 
 def quick(levels: int = 2, **changes: Any) -> Config:

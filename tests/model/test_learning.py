@@ -14,6 +14,7 @@ from tests.model.build import bytes_batch, merge, model, random, raw
 from zonkey import Zonkey, generate
 from zonkey.config import Config, parse
 from zonkey.fit.optimizer import Optimizer
+from zonkey.phases import unforeseen
 from zonkey.train import train_flow, train_level
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -50,7 +51,7 @@ def learn(levels: int, objective: str, dtype: torch.dtype = torch.float32, **lev
     rows = []
     for step in range(STEPS[levels]):
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-            out = built(tokens, lengths, config.losses.unforeseen(), random(step))
+            out = built(tokens, lengths, unforeseen(config.losses), random(step))
         out.loss.backward()
         optimizer.step(step)
         terms = [(part.metrics.accuracy, part.losses.clean) for part in out.levels]

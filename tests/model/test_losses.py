@@ -14,7 +14,6 @@ from torch.nn.functional import cross_entropy, normalize
 from tests.model.build import losses as weights_with
 from tests.model.build import random
 from zonkey.config import LossConfig
-from zonkey.config.losses import SETTINGS, SPLITTING
 from zonkey.losses import (
     COS_LIMIT,
     LevelLosses,
@@ -210,25 +209,6 @@ def test_a_term_of_weight_zero_takes_no_part(name: str) -> None:
         total.backward()
     assert bad.grad is None
     assert math.isnan(float(terms.total(weights_with(**{name: 1.0})).detach()))
-
-
-def test_what_is_trained_before_reconstruction() -> None:
-    whole = weights_with()
-    predictor, splitter = whole.foretelling(), whole.splitting()
-    assert not predictor.reconstructs and not splitter.reconstructs
-    assert whole.reconstructs and whole.early().reconstructs and whole.unforeseen().reconstructs
-    terms = LossConfig.model_fields.keys() - set(SETTINGS)
-    assert {name for name in terms if getattr(predictor, name)} == {"predict"}
-    assert {name for name in terms if getattr(splitter, name)} == {name for name in SPLITTING if getattr(whole, name)}
-    assert all(getattr(splitter, name) == getattr(whole, name) for name in {*SPLITTING, *SETTINGS})
-
-
-def test_early_weights_turn_off_what_waits() -> None:
-    names = {"dirty", "noisy", "masked", "masked_bytes", "position", "sequence"}
-    whole = weights_with(**dict.fromkeys(names, 0.5), clean=1.0, decisive=2.0)
-    early = whole.early()
-    assert {name for name in LossConfig.model_fields if getattr(early, name) != getattr(whole, name)} == names
-    assert all(getattr(early, name) == 0 for name in names)
 
 
 def test_losses_are_frozen() -> None:

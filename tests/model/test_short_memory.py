@@ -80,7 +80,7 @@ def test_one_document_that_does_not_fit_is_an_error(
 
 
 def test_what_level_1_observed_in_the_step_is_forgotten(tmp_path: Path, corpus: Path) -> None:
-    """Where its begins are surprising is a running mean over steps, not over tries."""
+    """What calls for begins around its own is a running mean over steps, not over tries."""
 
     def trained(folder: Path, parts: int) -> bytes:
         changes = {"train.levels.1.micro_batches": parts, "train.levels.1.batch": 4}

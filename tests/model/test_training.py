@@ -405,7 +405,7 @@ torch.set_num_threads(1)
 ranks = Ranks.join("cpu")
 tokens, lengths = bytes_batch(["a river runs to the sea"] * 4 + ["the sea gives rain back"] * 4)
 network = ranks.wrap(built := model(1))
-weights = only_losses("window", "short", "rate", "decisive")
+weights = only_losses("window", "short", "rate", "decisive", "regression")
 mine = slice(ranks.rank, None, ranks.world)
 network(tokens[mine], lengths[mine], weights, random(), None, False).loss.backward()
 if ranks.rank == 0:
@@ -416,7 +416,8 @@ ranks.leave()
 
 
 def test_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
-    """The splitter's penalties draw nothing, and both halves of this batch are alike."""
+    """The splitter's penalties draw nothing, and both halves of this batch are alike. Regression is no term, but asks
+    for the whole pass."""
     script = tmp_path / "step.py"
     script.write_text(DETERMINISTIC)
     launch = [
@@ -439,7 +440,7 @@ def test_gradients_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
 def test_micro_batches_add_up() -> None:
     """The penalties of the splitter draw nothing: their gradient over alike halves is that of the whole."""
     built = model(1)
-    weights = only_losses("window", "short", "rate", "decisive")
+    weights = only_losses("window", "short", "rate", "decisive", "regression")
     tokens, lengths = bytes_batch(["a river runs to the sea", "the sea gives rain back"] * 2)
     gradients = []
     for parts in (1, 2):

@@ -99,7 +99,8 @@ def _tried(params: Path, stage: str, documents: int) -> int:
 
 
 def peak(params: Path, name: str, documents: int) -> int:
-    """Bytes that this process has held at most after the first and the last step of a stage, on built-in text."""
+    """Bytes that this process has held at most after the first and the last step of a stage, and of its foresight, on
+    built-in text."""
     import torch
 
     from zonkey.config import load_config
@@ -124,7 +125,10 @@ def peak(params: Path, name: str, documents: int) -> int:
     average, optimizer = copy.deepcopy(model), Optimizer(model, config.train, stage)
     pieces = encyclopedia.pieces(documents, stage.bytes, config.seed)
     batch = ByteBatch(*(one.to(runtime.device) for one in to_tokens(pieces, stage.bytes)))
-    for step in (0, stage.steps - 1):  # at first a level may only foretell
+    steps = {0, stage.steps - 1}
+    if isinstance(part, int):  # what foresight takes comes on top of all terms, until it ends
+        steps.add(max(round(shape.levels[part].foresight_until * stage.steps) - 1, 0))
+    for step in sorted(steps):
         with runtime.autocast():
             out = learner.forward(model, batch, runtime.generator(config.seed, step), step)
         out.loss.backward()

@@ -75,7 +75,7 @@ class LevelConfig(Frozen):
             )
         if self.predictor_finds == "independence" and self.predictor_sees < 2:
             raise ValueError("predictor_finds independence compares views: give predictor_sees 2 or more")
-        if self.splitter_moves and self.foresight_until == 1 and not self.splits_alone:
+        if self.foresees and self.splitter_moves and self.foresight_until == 1 and not self.splits_alone:
             raise ValueError(
                 f"splitter_moves {self.splitter_moves} needs an end of choosing: give foresight_until below 1, "
                 f"or foresight and splitter_alone above 0"

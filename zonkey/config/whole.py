@@ -83,6 +83,17 @@ class Config(Frozen):
             )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} hold one twice; give each once")
+        for number, level in enumerate(self.model.levels):
+            if level.splits_alone and not (self.losses.predict and self.losses.surprise):
+                raise ValueError(
+                    f"model.levels.{number}.splitter_alone is {level.splitter_alone:g}: begins follow foresight alone"
+                    " at first, so losses.predict and losses.surprise must be above 0; or set splitter_alone to 0"
+                )
+            if level.foresees and level.splitter_moves and not self.losses.predict:
+                raise ValueError(
+                    f"model.levels.{number}.splitter_moves is {level.splitter_moves}: begins move to where a predictor"
+                    " calls for them, so losses.predict must be above 0; or set splitter_moves to 0"
+                )
         for name, stage in self._stages():
             try:
                 stage.check_divides(self.train.processes)

@@ -23,6 +23,7 @@ from zonkey.level.module import Level
 from zonkey.level.objectives import clean_pass, generative_terms
 from zonkey.level.truth import Truth
 from zonkey.losses import LevelLosses, LevelMetrics, existence_loss, offset_loss, spread_loss, weighted_mean
+from zonkey.phases import reconstructs
 
 THROUGH = 0.5  # of the vectors of a level are decoded through the level below
 UNLIKELY = 1e-9  # so that sampling without weight is defined; what it draws counts for nothing
@@ -76,17 +77,18 @@ def level_step(
     """All loss terms of one level; ``sampled=False`` takes the deterministic split (validation)."""
     batch, positions, _ = truth.x.shape
     real = real_positions(truth.lengths, positions)
-    settled = not weights.predict or (weights.reconstructs and level.config.splits_alone)
-    if sampled and settled:  # what was seen of foresight decides
+    whole = reconstructs(weights)
+    chosen = not weights.predict or (whole and level.config.splits_alone)  # begins, by foresight
+    if sampled and chosen:
         level.splitter.settle()
     logits, segments = level.split(
         truth.x, truth.lengths, generator if sampled else None, level.capacity(batch, positions), truth.marks
     )
-    splitting = _splitting(level, logits, real, truth, weights, sampled and not settled)
+    splitting = _splitting(level, logits, real, truth, weights, sampled and not chosen)
     b = logits.detach().sigmoid()
     begin_rate = weighted_mean(b, real.float())
     decided = weighted_mean(((b < 0.1) | (b > 0.9)).float(), real.float())
-    if not weights.reconstructs:
+    if not whole:
         z = logits.new_zeros(len(segments.start), level.config.width * level.config.vectors)
         return LevelStep(segments, z, LevelLosses(**splitting), LevelMetrics(begin_rate, decided))
     rows = _rows(level, truth, segments, weights, generator)

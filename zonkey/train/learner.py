@@ -11,6 +11,7 @@ from zonkey.data import ByteBatch
 from zonkey.fit import Outcome
 from zonkey.generate import generate
 from zonkey.model import Zonkey
+from zonkey.phases import weights_at, weights_end_to_end
 
 Part = int | Literal["flow"] | None
 
@@ -55,17 +56,10 @@ class ZonkeyLearner:
         losses = self.config.losses
         if step is None:
             return losses
+        levels = self.config.model.levels
         if not isinstance(self.only, int):
-            whole = (level.foresight_until == 1 for level in self.config.model.levels)
-            return tuple(losses if held else losses.unforeseen() for held in whole)
-        level, steps = self.config.model.levels[self.only], self.stage.steps
-        if level.draws and losses.predict:
-            if step < round(level.predictor_alone * steps):
-                return losses.foretelling()
-            if step < round((level.predictor_alone + level.splitter_alone) * steps):
-                return losses.splitting()
-        weights = losses.early() if step < losses.delay * steps else losses
-        return weights if step < level.foresight_until * steps else weights.unforeseen()
+            return tuple(weights_end_to_end(level, losses) for level in levels)
+        return weights_at(step, self.stage.steps, levels[self.only], losses)
 
 
 def freeze_but(model: Zonkey, part: Part) -> None:
