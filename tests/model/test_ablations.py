@@ -95,8 +95,8 @@ def test_a_splitter_that_does_not_learn_has_no_losses(splitting: str) -> None:
     tokens, lengths = bytes_batch([TEXT] * 2)
     out = built(tokens, lengths, losses(), random())
     for step in out.levels:
-        assert step is not None and not SPLITTING & set(step.losses.named())
-        assert set(LevelLosses.__dataclass_fields__) >= SPLITTING
+        assert step is not None and not {*SPLITTING} & set(step.losses.named())
+        assert set(LevelLosses.__dataclass_fields__) >= {*SPLITTING}
     out.loss.backward()
     assert all(p.grad is None for level in built.levels for p in level.splitter.parameters())
     again = built(tokens, lengths, losses(), random(7))
