@@ -170,7 +170,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, corpus: Path, m
     import zonkey.level.step as step
 
     monkeypatch.setattr(step, "indecision", lambda logits, real: logits.sum() * float("nan"))
-    with pytest.raises(TrainingError, match="level0/decisive is nan in step 1"):
+    with pytest.raises(TrainingError, match="level0/decisive is nan in step 0"):
         run(short(), corpus, tmp_path)
     assert not (tmp_path / "level0").exists()
 
