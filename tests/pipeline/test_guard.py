@@ -43,6 +43,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv(MARK, mark())
     monkeypatch.chdir(tmp_path)
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
     notebook = new_notebook(cells=[new_code_cell(BUSY)])
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(notebook, "busy.ipynb")
@@ -56,6 +57,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     yield begin
     end(os.environ[MARK])
+    signal.signal(signal.SIGINT, ignored)
 
 
 def nothing_is_left(folder: Path) -> bool:
