@@ -118,6 +118,15 @@ def test_moving_needs_a_predictor_that_learns() -> None:
         parse(Config, values, "test")
 
 
+def test_a_level_by_itself_is_trained_by_phases_and_validated_by_all_terms() -> None:
+    made = parse(Config, raw(1, predictor_alone=0.2), "test")
+    stage, level = made.train.levels[0], made.model.levels[0]
+    learner = ZonkeyLearner(made, stage, 0)
+    for step in (0, stage.steps - 1):
+        assert learner._weights(step) == weights_at(step, stage.steps, level, made.losses) != made.losses
+    assert learner._weights(None) == made.losses
+
+
 def test_end_to_end_only_levels_that_are_held_are_drawn() -> None:
     values = raw(2)
     values["model"]["levels"][1]["foresight_until"] = 1.0
