@@ -48,13 +48,14 @@ def attend(
     """softmax(q k / sqrt(d) + bias) v, by what is fastest for the device and the length (docs/performance.md).
 
     Windows are short: on a CPU plain products beat the fused kernel, and a softmax over some 20 numbers takes a third
-    of the time in float32 that it takes in bfloat16.
+    of the time in float32 that it takes in bfloat16. Over long rows the fused kernel wins in float32.
     """
-    if q.is_cuda:
+    long = k.shape[2] > SHORT
+    if q.is_cuda or (long and q.dtype == torch.float32):
         bias = bias.to(q.dtype).expand(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-    if scores.shape[-1] <= SHORT:
+    if not long:
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     return (scores + bias.to(scores.dtype)).softmax(dim=-1).to(v.dtype) @ v
 

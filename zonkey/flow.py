@@ -8,28 +8,39 @@ Shapes: S windows, L positions of a window, P known ones, Q hidden ones, K candi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from zonkey.attention import MASKED, Seen
 from zonkey.config import LevelConfig
-from zonkey.sphere import to_sphere
+from zonkey.sphere import SAME, to_sphere
 from zonkey.transformer import Encoder, time_features
 
 START = 0.5  # scale of the learned places at the start
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a position may be, each once, and how common it is."""
+
+    vectors: Float[Tensor, "K D"]
+    prior: Float[Tensor, " K"]  # log of how often it was seen
 
 
 class Flow(nn.Module):
     """A transformer over known vectors and hidden ones: asks for the vector behind each hidden one.
 
     The window is denoised in blocks of ``block`` positions: a hidden block sees itself and the known blocks before it;
-    known vectors see those up to their own block. ``vocabulary`` holds vectors as often as text does, ``end`` stands
-    after a window's last vector.
+    known vectors see those up to their own block. ``vocabulary`` holds vectors of text, each once, ``prior`` the
+    logarithms of how often they stand there; ``end`` stands after a window's last vector.
     """
 
     vocabulary: Float[Tensor, "K D"]
+    prior: Float[Tensor, " K"]
     end: Float[Tensor, " D"]
 
     def __init__(self, config: LevelConfig, block: int, entries: int) -> None:
@@ -42,6 +53,7 @@ class Flow(nn.Module):
         self.encoder = Encoder(width, config.heads, config.flow_layers)
         self.out = nn.Linear(width, width)
         self.register_buffer("vocabulary", to_sphere(torch.randn(entries, width)))
+        self.register_buffer("prior", torch.zeros(entries))
         self.register_buffer("end", to_sphere(torch.randn(width)))
 
     def forward(
@@ -100,13 +112,26 @@ def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:
     return torch.where(seen, 0.0, MASKED)[None, None]
 
 
-def scores(asked: Float[Tensor, "... D"], candidates: Float[Tensor, "K D"]) -> Float[Tensor, "... K"]:
-    """Logit of every candidate."""
-    return asked @ candidates.T * candidates.shape[-1] ** -0.5
+def scores(asked: Float[Tensor, "... D"], candidates: Candidates) -> Float[Tensor, "... K"]:
+    """Logit of every candidate: how well it fits, and how common it is."""
+    return asked @ candidates.vectors.T * candidates.vectors.shape[-1] ** -0.5 + candidates.prior
 
 
-def expected(
-    asked: Float[Tensor, "... D"], candidates: Float[Tensor, "K D"], temperature: float = 1.0
-) -> Float[Tensor, "... D"]:
+def expected(asked: Float[Tensor, "... D"], candidates: Candidates, temperature: float = 1.0) -> Float[Tensor, "... D"]:
     """Mean of the candidates by their probability: short where it is unsure."""
-    return (scores(asked, candidates) / temperature).softmax(dim=-1) @ candidates
+    return (scores(asked, candidates) / temperature).softmax(dim=-1) @ candidates.vectors
+
+
+def vocabulary_loss(
+    asked: Float[Tensor, "R D"], truth: Float[Tensor, "R D"], candidates: Candidates
+) -> Float[Tensor, " R"]:
+    """Cross-entropy: the candidate that is (nearly) the truth is right, or all that are; where none is, the truth joins
+    them as something seen once."""
+    with torch.autocast(asked.device.type, enabled=False):
+        asked, truth = asked.float(), truth.float()
+        same = normalize(truth, dim=-1) @ normalize(candidates.vectors.float(), dim=-1).T > SAME
+        own = (asked * truth).sum(dim=-1, keepdim=True) * truth.shape[-1] ** -0.5
+        own = own.masked_fill(same.any(dim=-1, keepdim=True), -torch.inf)
+        logits = scores(asked, candidates)
+        right = torch.cat([logits.masked_fill(~same, -torch.inf), own], dim=-1)
+        return torch.cat([logits, own], dim=-1).logsumexp(dim=-1) - right.logsumexp(dim=-1)

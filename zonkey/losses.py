@@ -102,20 +102,6 @@ def contrastive_loss(
     return (rival + positive.exp()).log() - positive, wins, 1 - cos
 
 
-def vocabulary_loss(
-    asked: Float[Tensor, "R D"], truth: Float[Tensor, "R D"], candidates: Float[Tensor, "K D"]
-) -> Float[Tensor, " R"]:
-    """Cross-entropy of a flow: all candidates that are (nearly) the truth are right; the truth itself, if none is."""
-    with torch.autocast(asked.device.type, enabled=False):
-        asked, truth = asked.float(), truth.float()
-        same = normalize(truth, dim=-1) @ normalize(candidates.float(), dim=-1).T > SAME
-        logits = asked @ candidates.float().T
-        own = (asked * truth).sum(dim=-1, keepdim=True).masked_fill(same.any(dim=-1, keepdim=True), -torch.inf)
-        scale = truth.shape[-1] ** -0.5
-        right = torch.cat([logits.masked_fill(~same, -torch.inf), own], dim=-1)
-        return (scale * torch.cat([logits, own], dim=-1)).logsumexp(dim=-1) - (scale * right).logsumexp(dim=-1)
-
-
 def existence_loss(
     log_p: Float[Tensor, "S L"], target: Float[Tensor, "S L"], valid: Bool[Tensor, " S"]
 ) -> Float[Tensor, ""]:

@@ -14,7 +14,7 @@ from torch.nn.functional import embedding
 
 from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
-from zonkey.flow import Flow
+from zonkey.flow import Candidates, Flow
 from zonkey.level import Below, Level, LevelStep, Truth, flow_loss, level_step
 from zonkey.level.module import Length
 from zonkey.pretrained import Pretrained
@@ -112,11 +112,14 @@ class Zonkey(
         found = tuple(term.detach() for term in latent)
         return ModelStep(loss, tuple(step and step.detached() for step in steps), found)
 
-    def candidates(self, level: int) -> Float[Tensor, "K D"]:
+    def candidates(self, level: int) -> Candidates:
         """What a position of ``level`` may be, for its flow: a byte or the end, or an entry of the vocabulary."""
         flow = self.levels[level].flow
         assert flow is not None  # the objective is flow
-        return flow.vocabulary if level else torch.cat([to_sphere(self.codebook), flow.end[None]])
+        if level:
+            return Candidates(flow.vocabulary, flow.prior)
+        vectors = torch.cat([to_sphere(self.codebook), flow.end[None]])
+        return Candidates(vectors, vectors.new_zeros(len(vectors)))
 
     def _byte_truth(self, tokens: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> Truth:
         codebook = to_sphere(self.codebook)

@@ -15,6 +15,7 @@ from zonkey.config import LevelConfig, LossConfig
 SPLITTING = ("window", "short", "rate", "predict", "surprise", "decisive")  # terms of predictor and splitter
 WAITING = ("dirty", "noisy", "masked", "masked_bytes", "position", "sequence")
 SETTINGS = ("masked_rows", "negatives", "delay")  # no weights
+RECONSTRUCTING = tuple(name for name in LossConfig.model_fields if name not in (*SPLITTING, *SETTINGS))
 
 
 def weights_at(step: int, steps: int, level: LevelConfig, losses: LossConfig) -> LossConfig:
@@ -28,7 +29,7 @@ def weights_at(step: int, steps: int, level: LevelConfig, losses: LossConfig) ->
     split = max(round((level.predictor_alone + level.splitter_alone) * steps), foretold + 1)
     if step < min(foretold, last):
         return foretelling(losses)
-    if level.splits_alone and losses.predict and step < min(split, last):
+    if level.splits_alone and step < min(split, last):
         return splitting(losses)
     weights = early(losses) if step < losses.delay * steps else losses
     until = steps if level.foresight_until == 1 else min(level.foresight_until * steps, last)
@@ -62,7 +63,7 @@ def unforeseen(losses: LossConfig) -> LossConfig:
 
 def reconstructs(losses: LossConfig) -> bool:
     """Whether anything but predictor and splitter is trained."""
-    return losses != splitting(losses)
+    return any(getattr(losses, name) for name in RECONSTRUCTING)
 
 
 def _only(losses: LossConfig, terms: tuple[str, ...]) -> LossConfig:

@@ -100,8 +100,10 @@ class Predictor(nn.Module):
 
 def _independence(came: Float[Tensor, "A K B N"], there: Bool[Tensor, "A B N"]) -> Float[Tensor, "B N"]:
     """How little the widest view foretells better than the nearest position alone, in nats, and as the mean of three
-    neighbours: what comes after the first word of a sentence depends on as little, so its begin is in the middle."""
-    told = there.any(dim=0)
+    neighbours: what comes after the first word of a sentence depends on as little, so its begin is in the middle.
+    The first two positions have no more than the nearest before them, which tells nothing of either."""
+    at = torch.arange(came.shape[-1], device=came.device)
+    told = there.any(dim=0) & (at > 1)
     gain = _standardised(_mean_ahead(came[:, -1:] - came[:, :1], there)[0], told)
     return _standardised(pad(gain, (1, 1)).unfold(1, 3, 1).mean(dim=-1), told)
 

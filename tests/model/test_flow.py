@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, random
 from zonkey import Zonkey
 from zonkey.data import Corpus
-from zonkey.flow import Flow
+from zonkey.existence import NEVER
+from zonkey.flow import Candidates, Flow, scores, vocabulary_loss
 from zonkey.level import flow_loss
-from zonkey.losses import SAME
-from zonkey.sphere import sphere_noise
-from zonkey.train.vocabulary import remember
+from zonkey.sphere import SAME, sphere_noise
+from zonkey.train import vocabulary
+from zonkey.train.vocabulary import Tally, remember
 
 
 def asked(built: Zonkey, answer, config=None):
@@ -63,7 +67,7 @@ def test_the_first_end_counts_and_nothing_behind_it() -> None:
 
 def test_noise_levels_are_those_of_blocks_and_often_1() -> None:
     built = model(1)
-    config = built.config.flow.model_copy(update={"rows": 400, "self_condition": 0.0})
+    config = built.config.flow.model_copy(update={"rows": 200, "self_condition": 0.0})
     _, given = asked(built, lambda x, t, estimate, known: x, config)
     times = torch.cat([t.flatten() for _, t, _, _ in given])
     assert times.min() >= config.least_noise and times.max() == 1
@@ -113,35 +117,92 @@ def test_no_gradient_reaches_what_is_hidden() -> None:
     assert all(p.grad is None or not p.grad.any() for name, p in built.named_parameters() if ".flow." not in name)
 
 
-def test_a_vocabulary_holds_vectors_as_often_as_text_does(corpus: Path) -> None:
+def test_a_flow_is_asked_for_any_candidate_that_is_the_truth() -> None:
+    """Width 4, so logits are halves of inner products: 1 for the truth and its double, 0 for the other one."""
+    truth, other = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.tensor([[0.0, 2.0, 0.0, 0.0]])
+    asked = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    once, twice = torch.cat([truth, other]), torch.cat([truth, other, 1.01 * truth])
+    cases = [
+        (once, [0.0, 0.0], math.e, 1),
+        (twice, [0.0, 0.0, 0.0], 2 * math.e, 1),
+        (once, [math.log(3.0), math.log(5.0)], 3 * math.e, 5),  # each as often as it was seen
+        (other, [math.log(5.0)], math.e, 5),  # the truth joins the candidates, as seen once
+    ]
+    for vectors, prior, right, wrong in cases:
+        found = vocabulary_loss(asked, truth, Candidates(vectors, torch.tensor(prior)))
+        torch.testing.assert_close(found, torch.tensor([-math.log(right / (right + wrong))]), atol=5e-3, rtol=1e-2)
+
+
+@given(st.lists(st.integers(0, 11), min_size=1, max_size=60), st.integers(1, 12), st.integers(1, 7))
+def test_a_tally_counts_what_is_different(kinds: list[int], most: int, piece: int) -> None:
+    """Noisy copies of orthogonal vectors, of any length, counted in pieces of any size."""
+    noise = torch.randn(len(kinds), 12, generator=random(len(kinds)))
+    x = (torch.eye(12)[kinds] + 0.02 * noise) * torch.arange(1, len(kinds) + 1)[:, None]
+    tally = Tally(12, most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "PIECE", piece)
+        tally.add(x)
+    kept = list(dict.fromkeys(kinds))[:most]
+    counts = {kind: count for kind, count in Counter(kinds).items() if kind in kept}
+    vectors, found = tally.commonest(most)
+    assert dict(zip(vectors.argmax(dim=1).tolist(), found.tolist(), strict=True)) == counts
+    assert found.tolist() == sorted(counts.values(), reverse=True)
+    assert tally.commonest(1)[1].tolist() == [max(counts.values())]
+
+
+def test_what_is_the_same_in_one_piece_and_new_fills_the_room_in_order() -> None:
+    tally = Tally(2, 1)
+    tally.add(torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]]))
+    tally.add(torch.tensor([[0.0, 1.0], [1.0, 0.01]]))
+    vectors, counts = tally.commonest(5)
+    assert vectors.tolist() == [[1.0, 0.0]] and counts.tolist() == [3.0]
+
+
+def test_a_vocabulary_holds_the_commonest_vectors_and_how_often_they_stand_in_text(corpus: Path) -> None:
     train, built = Corpus(corpus, "train"), model(2)
-    remember(built, train, seed=3)
     flow, level = built.levels[1].flow, built.levels[1]
-    entries = len(flow.vocabulary)
-    every = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "READ", 10**9)  # all text
+        patch.setattr(vocabulary, "TOLD", 10**9)
+        remember(built, train, seed=3)
+    every, ends = [], 0
     for row in range(len(train)):
         x, lengths, _ = built.inputs([train.text(row)], 1)
         _, segments = level.split(x, lengths)
-        every += [level.windows(x, segments)[segments.own]]
-        every += [flow.end.expand(int((segments.own.sum(dim=1) < 8).sum()), -1)]
-    known = torch.cat(every)
-    nearest = torch.nn.functional.cosine_similarity(flow.vocabulary[:, None], known[None], dim=-1).amax(dim=1)
-    assert (nearest > 0.999).all()
-    ends = (torch.nn.functional.cosine_similarity(flow.vocabulary, flow.end, dim=-1) > SAME).float().mean()
-    share = (torch.nn.functional.cosine_similarity(known, flow.end, dim=-1) > SAME).float().mean()
-    assert ends == pytest.approx(float(share), abs=4 * (float(share) / entries) ** 0.5)
-    again, other = model(2), model(2)
-    remember(again, train, seed=3), remember(other, train, seed=4)
-    assert torch.equal(again.levels[1].flow.vocabulary, flow.vocabulary)
-    assert not torch.equal(other.levels[1].flow.vocabulary, flow.vocabulary)
-    assert Counter(map(len, (level.flow.vocabulary for level in built.levels))) == {0: 1, entries: 1}
+        every.append(level.windows(x, segments)[segments.own])
+        ends += int((segments.own.sum(dim=1) < 8).sum())
+    unit = torch.nn.functional.normalize(torch.cat(every), dim=1)
+    there = flow.prior[:-1] > NEVER / 2
+    used = torch.nn.functional.normalize(flow.vocabulary[:-1][there], dim=1)
+    assert torch.equal(flow.vocabulary[-1], flow.end) and flow.prior[-1] == pytest.approx(math.log(ends))
+    likeness = used @ unit.T
+    assert (likeness.amax(dim=1) > 0.9999).all(), "all stand in the text"
+    assert (used @ used.T).fill_diagonal_(0.0).max() <= SAME + 1e-4, "each once"
+    counts = flow.prior[:-1][there].exp()
+    assert torch.equal(counts, counts.sort(descending=True).values)
+    assert (counts <= (likeness > SAME - 1e-4).sum(dim=1) + 0.1).all()
+    assert counts.sum() >= 0.99 * (likeness.amax(dim=0) > SAME).sum(), "all that is known is counted"
 
 
-def test_a_vocabulary_is_filled_from_little_text(tmp_path: Path, corpus: Path) -> None:
+def test_a_vocabulary_is_the_same_for_the_same_seed(corpus: Path) -> None:
+    train = Corpus(corpus, "train")
+    built, again, other = model(2), model(2), model(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "READ", 2)  # a part of the text: which one is chance
+        remember(built, train, seed=3), remember(again, train, seed=3), remember(other, train, seed=4)
+    assert torch.equal(again.levels[1].flow.vocabulary, built.levels[1].flow.vocabulary)
+    assert torch.equal(again.levels[1].flow.prior, built.levels[1].flow.prior)
+    assert not torch.equal(other.levels[1].flow.vocabulary, built.levels[1].flow.vocabulary)
+    assert [len(level.flow.vocabulary) for level in built.levels] == [0, built.config.flow.vocabulary]
+
+
+def test_where_text_is_little_the_rest_is_never_expected(tmp_path: Path, corpus: Path) -> None:
     built = model(2)
     flow = built.levels[1].flow
-    flow.vocabulary = torch.zeros(5000, flow.vocabulary.shape[1])
+    flow.vocabulary, flow.prior = sphere_noise((5000, flow.vocabulary.shape[1]), random()), torch.zeros(5000)
     built.config = built.config.model_copy(update={"flow": built.config.flow.model_copy(update={"vocabulary": 5000})})
-    few = Corpus(corpus, "validation")
-    remember(built, few, seed=0)
-    assert flow.vocabulary.norm(dim=1).min() > 1
+    remember(built, Corpus(corpus, "validation"), seed=0)
+    used = flow.prior > NEVER / 2
+    assert 2 < used.sum() < 4000 and used[-1]
+    chance = scores(4 * flow.vocabulary[~used][:9], built.candidates(1)).softmax(dim=-1)
+    assert chance[:, ~used].sum() == 0 and chance.sum() == pytest.approx(9)

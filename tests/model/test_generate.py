@@ -72,7 +72,7 @@ def knowing(built: Zonkey, level: int, wanted: torch.Tensor) -> list[tuple[int, 
 
     def forward(x, t, estimate, known, start=0, seen=None):
         given.append((x.shape[1], known.shape[1], start))
-        return 50 * built.candidates(level)[wanted[:, start : start + x.shape[1]]]
+        return 50 * built.candidates(level).vectors[wanted[:, start : start + x.shape[1]]]
 
     flow.forward = forward
     return given

@@ -93,7 +93,7 @@ def test_a_run_over_a_corpus_learns_what_it_is_not_shown(tmp_path: Path, corpus:
     merge(values["train"], {"validate_every": 40, "checkpoint_every": 40})
     values["train"]["levels"] = [values["train"]["levels"][0] | stage]
     values["train"]["flow"] |= stage
-    values["model"]["flow"]["rows"] = 64
+    values["model"]["flow"]["rows"] = 16
     config = parse(Config, values, "test")
     summary = train_level(config, 0, corpus, None, tmp_path / "level0", tmp_path / "runs")
     seen = [row for row in summary.history if row.get("kind") == "validation"]

@@ -14,7 +14,7 @@ from tests.model.build import level_config, random, segments_of
 from zonkey.compressor import Compressor
 from zonkey.denoiser import Denoiser
 from zonkey.existence import real_positions
-from zonkey.flow import Flow, expected, scores
+from zonkey.flow import Candidates, Flow, expected, scores
 from zonkey.sphere import radius, sphere_noise
 from zonkey.splitter import Splitter
 from zonkey.transformer import CausalDecoder, initialise, start_local, time_features
@@ -269,12 +269,15 @@ def test_a_flow_asks_the_same_block_by_block_as_for_all(start: int) -> None:
 
 
 def test_what_is_expected_lies_between_the_candidates() -> None:
-    """Two candidates of width 4: logits are inner products over 2."""
-    candidates = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
+    """Two candidates of width 4: logits are inner products over 2, and what is seen more often is likelier."""
+    vectors = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
+    candidates = Candidates(vectors, torch.zeros(2))
     asked = torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]])
     torch.testing.assert_close(scores(asked, candidates), torch.tensor([[math.log(3.0), 0.0]]))
     torch.testing.assert_close(expected(asked, candidates), torch.tensor([[1.5, 0.5, 0.0, 0.0]]))
     torch.testing.assert_close(expected(asked, candidates, 0.5), torch.tensor([[1.8, 0.2, 0.0, 0.0]]))
+    common = Candidates(vectors, torch.tensor([0.0, math.log(9.0)]))
+    torch.testing.assert_close(expected(asked, common), torch.tensor([[0.5, 1.5, 0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("sees", ["left", "past", "both"])

@@ -159,20 +159,21 @@ def test_narrow_views_find_an_end_that_the_wide_one_foresees() -> None:
 
 
 def test_independent_is_where_the_nearest_tells_as_much() -> None:
-    """Worked by hand: two ahead of three views, nats of six positions; the last has nothing two ahead."""
-    came = torch.zeros(2, 3, 1, 6)
-    came[0, 0], came[0, 2] = torch.tensor([3.0, 3, 3, 3, 3, 3]), torch.tensor([2.0, 1, 3, 3, 3, 1])
-    came[1, 0], came[1, 2] = torch.tensor([2.0, 2, 2, 2, 2, 9]), torch.tensor([1.0, 1, 2, 2, 2, 9])
+    """Worked by hand: two ahead of three views, nats of eight positions; the last has nothing two ahead.
+    The first two do not count: nothing but the nearest stands before them."""
+    came = torch.rand(2, 3, 1, 8, generator=random())
+    came[0, 0, 0, 2:], came[0, 2, 0, 2:] = torch.tensor([3.0, 3, 3, 3, 3, 3]), torch.tensor([2.0, 1, 3, 3, 3, 1])
+    came[1, 0, 0, 2:], came[1, 2, 0, 2:] = torch.tensor([2.0, 2, 2, 2, 2, 9]), torch.tensor([1.0, 1, 2, 2, 2, 9])
     came[:, 1] = 7.0  # views between do not count
-    there = torch.ones(2, 1, 6, dtype=torch.bool)
-    there[1, 0, 5] = False
+    there = torch.ones(2, 1, 8, dtype=torch.bool)
+    there[1, 0, 7] = False
     gain = torch.tensor([-1.0, -1.5, 0.0, 0.0, 0.0, -2.0])
     wanted = ((gain - gain.mean()) / (gain.std(correction=0) + 1e-3)).clamp(-LIMIT, LIMIT)
     around = torch.nn.functional.pad(wanted, (1, 1)).unfold(0, 3, 1).mean(dim=-1)
     wanted = ((around - around.mean()) / (around.std(correction=0) + 1e-3)).clamp(-LIMIT, LIMIT)
     found = _independence(came, there)[0]
-    torch.testing.assert_close(found, wanted)
-    assert int(found.argmax()) == 3, "in the middle of those that depend on nothing"
+    torch.testing.assert_close(found, torch.cat([torch.zeros(2), wanted]))
+    assert int(found.argmax()) == 5, "in the middle of those that depend on nothing"
 
 
 def test_uncertain_is_not_independent() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.model.build import model, random
-from zonkey.flow import Flow
+from zonkey.flow import Candidates, Flow
 from zonkey.generate.search import AHEAD, UNKNOWN, Search, _Words, _words
 
 WORDS = [b"the ", b"cat ", b"car ", b"runs", b"stop", b""]
@@ -43,7 +43,9 @@ def search(expects: Flow, before: bytes = b"") -> Search:
     for at, word in enumerate(WORDS):
         rows[at, : len(word)] = torch.tensor(list(word))
     sizes = torch.tensor([len(word) for word in WORDS])
-    words = _Words(expects, vectors(), torch.arange(len(WORDS)), vectors(), rows, sizes)
+    words = _Words(
+        expects, Candidates(vectors(), torch.zeros(len(WORDS))), torch.arange(len(WORDS)), vectors(), rows, sizes
+    )
     made = Search(model(1), random())
     made.levels = [(1, words), *made.levels]
     made._before = lambda known, level: (len(before), ()) if level else (len(known), ())
@@ -131,6 +133,16 @@ def test_words_are_the_vocabularys_and_bytes_the_alphabet() -> None:
     assert strings[-1] == b"" and len(set(strings)) == len(strings)
     letters = _words(built, 0)
     assert sorted(letters.bytes[:-1, 0].tolist()) == list(range(256)) and letters.sizes.tolist() == [1] * 256 + [0]
+
+
+def test_a_string_of_several_candidates_stands_for_the_commonest() -> None:
+    built = model(2)
+    flow = built.levels[1].flow
+    flow.vocabulary[1:4] = flow.vocabulary[0] + 1e-3 * flow.vocabulary[1:4]
+    flow.prior[:4] = torch.tensor([0.0, 1.0, 3.0, 2.0])
+    words = _words(built, 1)
+    assert len(words.string[:4].unique()) == 1
+    assert torch.equal(words.vectors[words.string[0]], flow.vocabulary[2])
 
 
 def test_it_begins_where_the_last_segment_does() -> None:

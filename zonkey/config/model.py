@@ -91,7 +91,7 @@ class LevelConfig(Frozen):
 class FlowConfig(Frozen):
     """Spherical flow matching (the author's later objective), of the vectors in a window."""
 
-    rows: Positive  # windows of each level, with noise of their own, in a step of the flow's training
+    rows: Positive  # windows of each level for each text of a batch, with noise of their own
     block: Positive  # positions that leave the noise together, given those before; a window or more: all together
     least_noise: Fraction  # below it a vector is as good as known: learned and sampled above it only
     vocabulary: Positive  # vectors of the level below that are kept for comparison; above level 0

@@ -80,7 +80,7 @@ def _flow(
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
     candidates, least = model.candidates(level), model.config.flow.least_noise
-    known, seen = candidates.new_zeros(n, 0, candidates.shape[-1]), flow.unread
+    known, seen = candidates.vectors.new_zeros(n, 0, candidates.vectors.shape[-1]), flow.unread
     while known.shape[1] < flow.window and not _ended(known, flow).any(dim=1).all():
         start = known.shape[1]
         if start:
@@ -94,7 +94,7 @@ def _flow(
             asked = flow(x, known.new_full(shape[:2], t), estimate, known, start, seen)
             estimate = expected(asked, candidates, sampler.temperature)
             x = _step(x, estimate, t, following, sampler.stochasticity, generator)
-        known = torch.cat([known, candidates[scores(asked, candidates).argmax(dim=-1)]], dim=1)
+        known = torch.cat([known, candidates.vectors[scores(asked, candidates).argmax(dim=-1)]], dim=1)
     return _read(model, level, known, length, generator)
 
 

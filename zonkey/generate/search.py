@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from zonkey.flow import Flow, scores
+from zonkey.existence import NEVER
+from zonkey.flow import Candidates, Flow, scores
 from zonkey.model import Zonkey
 from zonkey.sphere import SAME, sphere_noise, to_sphere
 from zonkey.text import BYTES
@@ -22,7 +23,6 @@ PATHS = 24  # that are followed side by side
 AHEAD = 24  # known bytes after a gap that have their say
 UNKNOWN = -1
 NONE = -2  # behind the end of a string
-NEVER = -1e9
 LEAST = 1e-30  # probability
 
 
@@ -31,7 +31,7 @@ class _Words:
     """What a flow may choose: strings, and a vector for each; the end of a segment is the last, and empty."""
 
     flow: Flow
-    candidates: Float[Tensor, "K D"]
+    candidates: Candidates
     string: Int[Tensor, " K"]  # of every candidate
     vectors: Float[Tensor, "U D"]
     bytes: Int[Tensor, "U W"]
@@ -154,9 +154,10 @@ def _words(model: Zonkey, level: int) -> _Words:
     flow = model.levels[level].flow
     assert flow is not None  # the objective is flow
     candidates = model.candidates(level)
-    end = torch.nn.functional.cosine_similarity(candidates, flow.end, dim=-1) > SAME
+    found = candidates.vectors
+    end = torch.nn.functional.cosine_similarity(found, flow.end, dim=-1) > SAME
     if level:
-        decoded = model.levels[level - 1].decode(candidates[:, None], torch.ones_like(end, dtype=torch.long))
+        decoded = model.levels[level - 1].decode(found[:, None], torch.ones_like(end, dtype=torch.long))
         read = model.read_bytes(decoded.x, decoded.lengths)
     else:
         read = [bytes([value]) for value in range(BYTES)] + [b""]
@@ -164,7 +165,10 @@ def _words(model: Zonkey, level: int) -> _Words:
     strings = [*sorted({string for string in read if string}), b""]
     number = {string: at for at, string in enumerate(strings)}
     string = torch.tensor([number[one] for one in read], device=model.device)
-    vectors = candidates.new_zeros(len(strings), candidates.shape[1]).index_copy(0, string, candidates)
+    commonest: dict[bytes, int] = {}
+    for at in candidates.prior.argsort(descending=True, stable=True).tolist():
+        commonest.setdefault(read[at], at)
+    vectors = found[[commonest.get(one, 0) for one in strings]]
     sizes = torch.tensor([len(one) for one in strings], device=model.device)
     rows = torch.full((len(strings), max(map(len, strings))), NONE, device=model.device)
     for at, one in enumerate(strings):

@@ -13,13 +13,13 @@ from torch import Tensor
 from zonkey.config import FlowConfig, LossConfig, ModelConfig
 from zonkey.denoiser import Denoised
 from zonkey.existence import Segments
-from zonkey.flow import Flow, expected
+from zonkey.flow import Candidates, Flow, expected, vocabulary_loss
 from zonkey.level.module import Level
 from zonkey.level.truth import Truth
-from zonkey.losses import best_interpolation, existence_loss, vocabulary_loss, weighted_mean
+from zonkey.losses import best_interpolation, existence_loss, weighted_mean
 from zonkey.sphere import PATHS, geodesic, mix, renew, sphere_noise
 
-BLIND = 0.25  # of the blocks that a flow learns from are noise alone: where sampling starts
+BLIND = 0.5  # of the blocks that a flow learns from are noise alone: where sampling starts
 BUCKETS = 4  # of windows of like length
 
 
@@ -73,7 +73,7 @@ def flow_loss(
     config: FlowConfig,
     x: Float[Tensor, "B N D"],
     segments: Segments,
-    candidates: Float[Tensor, "K D"],
+    candidates: Candidates,
     generator: torch.Generator,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of what hidden positions of windows were, among ``candidates``, up to the end of the segment.
@@ -83,13 +83,14 @@ def flow_loss(
     """
     flow = level.flow
     assert flow is not None  # the objective is flow
-    candidates = candidates.detach()
-    rows = torch.multinomial(segments.valid.float(), config.rows, replacement=True, generator=generator)
+    candidates = Candidates(candidates.vectors.detach(), candidates.prior)
+    count = config.rows * len(x)
+    rows = torch.multinomial(segments.valid.float(), count, replacement=True, generator=generator)
     taken = segments.take(rows)
     window, device = taken.own.shape[1], x.device
     truth = torch.where(taken.own[..., None], level.windows(x, taken), flow.end).detach()
     share = torch.cat([taken.own[:, :1], taken.own[:, :-1]], dim=1).float()  # the first end counts, too
-    blocks = (config.rows, -(-window // config.block))
+    blocks = (count, -(-window // config.block))
     t = torch.rand(blocks, generator=generator, device=device) * (1 - config.least_noise) + config.least_noise
     t = torch.where(torch.rand(blocks, generator=generator, device=device) < BLIND, 1.0, t)
     t = t.repeat_interleave(config.block, dim=1)[:, :window]
@@ -110,7 +111,7 @@ def _asked(
     truth: Float[Tensor, "R Q D"],
     hidden: Float[Tensor, "R Q D"],
     t: Float[Tensor, "R Q"],
-    candidates: Float[Tensor, "K D"],
+    candidates: Candidates,
 ) -> Float[Tensor, "R Q D"]:
     known = truth if config.block < flow.window else truth[:, :0]
     estimate = torch.zeros_like(hidden)
