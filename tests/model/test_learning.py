@@ -70,8 +70,8 @@ def test_all_levels_learn_together(levels: int, objective: str) -> None:
     assert last < (0.5 if levels == 1 else 0.75) * first, progress
     before, after = progress.accuracy[0]
     assert after > before + (0.35 if levels == 1 else 0.1), progress
-    for index, (high, low) in enumerate(progress.clean):  # untrained vectors are alike, which is easy above level 0
-        assert low < (0.75 * high if index == 0 else GUESS / 2), (index, progress)
+    for index, (high, low) in enumerate(progress.clean):  # untrained vectors may be alike, which is easy above level 0
+        assert low < (0.75 * high if index == 0 else max(0.75 * high, GUESS / 2)), (index, progress)
 
 
 @pytest.mark.parametrize("objective", ["flow", "ddmm"])
