@@ -17,7 +17,6 @@ from zonkey.data import Corpus
 from zonkey.existence import NEVER
 from zonkey.flow import Candidates, Flow, scores, vocabulary_loss
 from zonkey.level import flow_loss
-from zonkey.level.objectives import BLIND
 from zonkey.sphere import SAME, sphere_noise
 from zonkey.train import vocabulary
 from zonkey.train.vocabulary import Tally, remember
@@ -72,7 +71,7 @@ def test_noise_levels_are_those_of_blocks_and_often_1() -> None:
     _, given = asked(built, lambda x, t, estimate, known: x, config)
     times = torch.cat([t.flatten() for _, t, _, _ in given])
     assert times.min() >= config.least_noise and times.max() == 1
-    assert (times == 1).float().mean() == pytest.approx(BLIND, abs=0.1)
+    assert 0.4 < (times == 1).float().mean() < 0.6
     for _, t, _, _ in given:
         for start in range(0, t.shape[1] - 1, 2):
             assert torch.equal(t[:, start], t[:, start + 1])
