@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import cross_entropy, embedding, normalize
 
 from zonkey.attention import MASKED, Seen
 from zonkey.config import LevelConfig
@@ -29,6 +29,12 @@ class Candidates:
 
     vectors: Float[Tensor, "K D"]
     prior: Float[Tensor, " K"]  # log of how often it was seen
+    meaning: Float[Tensor, "K D"] | None = None  # learned, beside what it looks like
+
+    @property
+    def keys(self) -> Float[Tensor, "K D"]:
+        """What a candidate is asked for by."""
+        return self.vectors if self.meaning is None else self.vectors + self.meaning
 
 
 class Flow(nn.Module):
@@ -55,6 +61,7 @@ class Flow(nn.Module):
         self.register_buffer("vocabulary", to_sphere(torch.randn(entries, width)))
         self.register_buffer("prior", torch.zeros(entries))
         self.register_buffer("end", to_sphere(torch.randn(width)))
+        self.meaning = nn.Parameter(torch.zeros(entries, width)) if entries else None
 
     def forward(
         self,
@@ -75,7 +82,7 @@ class Flow(nn.Module):
         x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
         if seen is not None:
             return self.out(self.encoder.extend(x, seen, _places(start, stop, x))[0]).float()
-        clean = self.noised(known) + self.places[:before] + self._heard(t.new_zeros(1, 1))
+        clean = self._known(known) + self.places[:before] + self._heard(t.new_zeros(1, 1))
         position = torch.arange(max(before, stop), device=x.device)
         at = torch.cat([position[:before], position[start:stop]])
         bias = block_bias(at // self.block, before).to(x.dtype)
@@ -86,13 +93,21 @@ class Flow(nn.Module):
         """What is ``seen`` of all known blocks, with one more that begins at ``start``: keys and values (S, H, P, d) of
         every layer; before the first they are :attr:`unread`."""
         stop = start + known.shape[1]
-        x = self.noised(known) + self.places[start:stop] + self._heard(known.new_zeros(1, 1))
+        x = self._known(known) + self.places[start:stop] + self._heard(known.new_zeros(1, 1))
         return self.encoder.extend(x, seen, _places(start, stop, x))[1]
 
     @property
     def unread(self) -> Sequence[Seen | None]:
         """What is seen where nothing is known."""
         return [None] * len(self.encoder.blocks)
+
+    def _known(self, x: Float[Tensor, "S P D"]) -> Float[Tensor, "S P D"]:
+        """What is heard of clean vectors: how they look and, of those of the vocabulary, what they mean."""
+        looks = self.noised(x)
+        if self.meaning is None or not x.shape[1]:
+            return looks
+        at = recognised(x, self.vocabulary)
+        return looks + torch.where((at >= 0)[..., None], embedding(at.clamp(min=0), self.meaning), 0.0)
 
     def _heard(self, t: Float[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
         return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)
@@ -114,7 +129,7 @@ def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:
 
 def scores(asked: Float[Tensor, "... D"], candidates: Candidates) -> Float[Tensor, "... K"]:
     """Logit of every candidate: how well it fits, and how common it is."""
-    return asked @ candidates.vectors.T * candidates.vectors.shape[-1] ** -0.5 + candidates.prior
+    return asked @ candidates.keys.T * candidates.vectors.shape[-1] ** -0.5 + candidates.prior
 
 
 def expected(asked: Float[Tensor, "... D"], candidates: Candidates, temperature: float = 1.0) -> Float[Tensor, "... D"]:
@@ -122,16 +137,20 @@ def expected(asked: Float[Tensor, "... D"], candidates: Candidates, temperature:
     return (scores(asked, candidates) / temperature).softmax(dim=-1) @ candidates.vectors
 
 
+@torch.no_grad()
+def recognised(x: Float[Tensor, "*R D"], vectors: Float[Tensor, "K D"]) -> Int[Tensor, "*R"]:
+    """Which of the ``vectors`` each one is (nearly): the likest if it is :data:`~zonkey.sphere.SAME`, or -1.
+
+    They are told apart by more than the precision that autocast multiplies in; whether it is the same is not rounded.
+    """
+    x, vectors = normalize(x.float(), dim=-1), normalize(vectors.float(), dim=-1)
+    at = (x @ vectors.T).argmax(dim=-1)
+    return torch.where((x * embedding(at, vectors)).sum(dim=-1) > SAME, at, -1)
+
+
 def vocabulary_loss(
-    asked: Float[Tensor, "R D"], truth: Float[Tensor, "R D"], candidates: Candidates
+    asked: Float[Tensor, "R D"], at: Int[Tensor, " R"], candidates: Candidates
 ) -> Float[Tensor, " R"]:
-    """Cross-entropy: the candidate that is (nearly) the truth is right, or all that are; where none is, the truth joins
-    them as something seen once."""
+    """Cross-entropy of the candidate that is right (:func:`recognised`); 0 where none is, for none can be chosen."""
     with torch.autocast(asked.device.type, enabled=False):
-        asked, truth = asked.float(), truth.float()
-        same = normalize(truth, dim=-1) @ normalize(candidates.vectors.float(), dim=-1).T > SAME
-        own = (asked * truth).sum(dim=-1, keepdim=True) * truth.shape[-1] ** -0.5
-        own = own.masked_fill(same.any(dim=-1, keepdim=True), -torch.inf)
-        logits = scores(asked, candidates)
-        right = torch.cat([logits.masked_fill(~same, -torch.inf), own], dim=-1)
-        return torch.cat([logits, own], dim=-1).logsumexp(dim=-1) - right.logsumexp(dim=-1)
+        return cross_entropy(scores(asked.float(), candidates), at, ignore_index=-1, reduction="none")

@@ -97,11 +97,12 @@ class Zonkey(
                 with torch.no_grad():
                     capacity = level.capacity(batch, positions)
                     _, segments = level.split(truth.x, truth.lengths, capacity=capacity, marks=truth.marks)
-                    z = level.compress(truth.x, segments)
+                    top = index + 1 == len(self.levels)  # nothing reads its compressed segments
+                    z = None if top else level.compress(truth.x, segments)
                 steps.append(None)
             if only == "flow":
                 latent.append(flow_loss(level, self.config.flow, truth.x, segments, self.candidates(index), generator))
-            if index + 1 < len(self.levels):
+            if index + 1 < len(self.levels) and z is not None:
                 x, lengths, slot = to_documents(z, segments, level.kept(positions))
                 below = Below(level, segments, truth, slot)
                 negatives = self._negatives(lengths, x.shape[1], each[index + 1], generator)
@@ -117,7 +118,7 @@ class Zonkey(
         flow = self.levels[level].flow
         assert flow is not None  # the objective is flow
         if level:
-            return Candidates(flow.vocabulary, flow.prior)
+            return Candidates(flow.vocabulary, flow.prior, flow.meaning)
         vectors = torch.cat([to_sphere(self.codebook), flow.end[None]])
         return Candidates(vectors, vectors.new_zeros(len(vectors)))
 

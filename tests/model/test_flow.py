@@ -15,7 +15,7 @@ from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, r
 from zonkey import Zonkey
 from zonkey.data import Corpus
 from zonkey.existence import NEVER
-from zonkey.flow import Candidates, Flow, scores, vocabulary_loss
+from zonkey.flow import Candidates, Flow, expected, scores, vocabulary_loss
 from zonkey.level import flow_loss
 from zonkey.sphere import SAME, sphere_noise
 from zonkey.train import vocabulary
@@ -133,6 +133,43 @@ def test_a_flow_is_asked_for_any_candidate_that_is_the_truth() -> None:
         torch.testing.assert_close(found, torch.tensor([-math.log(right / (right + wrong))]), atol=5e-3, rtol=1e-2)
 
 
+def test_what_a_vector_means_is_heard_where_it_is_known_and_nowhere_else() -> None:
+    """A meaning of entry 3 changes what is asked for after that entry, read once or again, and after no other vector."""
+    torch.manual_seed(0)
+    flow = Flow(level_config(width=16, heads=2, window=7), 1, 8)
+    meaning = flow.meaning
+    assert meaning is not None and not meaning.any(), "at first all say what they look like"
+    hidden, guess, t = sphere_noise((2, 1, 16), random()), torch.zeros(2, 1, 16), torch.ones(2, 1)
+    known = torch.stack([1.001 * flow.vocabulary[3], sphere_noise((16,), random(1))])[:, None]
+
+    def answers():
+        seen = flow.read(known, flow.unread, 0)
+        return flow(hidden, t, guess, known, 1), flow(hidden, t, guess, known, 1, seen)
+
+    before = answers()
+    with torch.no_grad():
+        meaning[3] = sphere_noise((16,), random(2))
+    for old, new in zip(before, answers(), strict=True):
+        assert (old[0] - new[0]).abs().max() > 1e-2 and torch.equal(old[1], new[1])
+
+
+def test_a_flow_asks_for_a_candidate_by_what_it_looks_like_and_means() -> None:
+    vectors, meaning = torch.eye(2, 4), torch.tensor([[0.0, 0.0, 6.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    candidates = Candidates(vectors, torch.zeros(2), meaning)
+    asked = torch.tensor([[0.0, 2.0, 1.0, 0.0]])
+    torch.testing.assert_close(scores(asked, candidates), torch.tensor([[3.0, 1.0]]))
+    torch.testing.assert_close(expected(asked, candidates) @ vectors.T, scores(asked, candidates).softmax(dim=-1))
+
+
+def test_flows_learn_what_vectors_mean(corpus: Path) -> None:
+    built = model(2)
+    remember(built, Corpus(corpus, "train"), seed=0)
+    built(*bytes_batch(TEXTS), losses(), random(), only="flow").loss.backward()
+    learned = built.levels[1].flow.meaning.grad
+    assert learned.isfinite().all() and learned.any()
+    assert built.levels[0].flow.meaning is None, "bytes are what they are asked for by"
+
+
 @given(st.lists(st.integers(0, 11), min_size=1, max_size=60), st.integers(1, 12), st.integers(1, 7))
 def test_a_tally_counts_what_is_different(kinds: list[int], most: int, piece: int) -> None:
     """Noisy copies of orthogonal vectors, of any length, counted in pieces of any size."""
@@ -200,6 +237,7 @@ def test_where_text_is_little_the_rest_is_never_expected(tmp_path: Path, corpus:
     built = model(2)
     flow = built.levels[1].flow
     flow.vocabulary, flow.prior = sphere_noise((5000, flow.vocabulary.shape[1]), random()), torch.zeros(5000)
+    flow.meaning = None
     built.config = built.config.model_copy(update={"flow": built.config.flow.model_copy(update={"vocabulary": 5000})})
     remember(built, Corpus(corpus, "validation"), seed=0)
     used = flow.prior > NEVER / 2

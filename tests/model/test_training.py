@@ -255,10 +255,25 @@ def test_the_learning_rate_rises_then_falls(steps: int, warmup: int) -> None:
 def test_every_trained_parameter_is_in_one_group(only: Part) -> None:
     built = model(2)
     freeze_but(built, only)
-    matrices, rest = parameter_groups(built)
-    found = [id(p) for p in matrices + rest]
+    matrices, tables, rest = parameter_groups(built)
+    found = [id(p) for p in matrices + tables + rest]
     assert len(found) == len(set(found)) and set(found) == {id(p) for p in built.parameters() if p.requires_grad}
     assert matrices and all(p.dim() == 2 for p in matrices) and id(built.codebook) not in {id(p) for p in matrices}
+    assert [id(p) for p in tables] == ([id(built.levels[1].flow.meaning)] if only == "flow" else [])
+
+
+def test_tables_learn_faster_and_decay_as_slowly() -> None:
+    built, config = model(2), short()
+    freeze_but(built, "flow")
+    optimizer, stage = Optimizer(built, config.train, config.train.levels[0]), config.train.levels[0]
+    table, others = built.levels[1].flow.meaning, built.levels[1].flow.places
+    for parameter in built.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with torch.no_grad():
+        table.fill_(1.0), others.fill_(1.0)
+    optimizer.step(stage.steps // 2)
+    moved, slowly = (1 - part.detach().mean() for part in (table, others))
+    assert 40 < moved / slowly < 51
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw"])

@@ -102,9 +102,10 @@ class FlowConfig(Frozen):
 class SamplerConfig(Frozen):
     """How text is sampled with flows; training knows nothing of it."""
 
-    steps: Positive  # along the geodesic, for every block
-    stochasticity: Fraction  # fresh noise between steps: 0 follows the flow, 1 draws all noise anew
-    temperature: Factor  # of what is expected: below 1 likely vectors count for more
+    steps: Positive  # from noise to the vectors of a block
+    choice: Literal["likeliest", "drawn"]  # steps towards what is expected, at last the likeliest; or draw in each
+    stochasticity: Fraction  # fresh noise between steps towards what is expected: 0 follows the flow, 1 has no other
+    temperature: Factor  # of what is expected and drawn: below 1 likely vectors count for more
 
 
 class DDMMConfig(Frozen):

@@ -11,14 +11,16 @@ from zonkey.config import StageConfig, TrainConfig
 from zonkey.fit.muon import Muon
 
 BETAS = (0.9, 0.98)
+TABLES = ("meaning",)  # learned vectors of a vocabulary: a batch touches a few of them, most of them rarely
+TABLE_RATE = 50.0  # times the learning rate that other weights have
 
 
 class Optimizer:
-    """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face."""
+    """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face; tables learn faster."""
 
     def __init__(self, model: nn.Module, shared: TrainConfig, stage: StageConfig, world: int = 1) -> None:
-        matrices, rest = parameter_groups(model)
-        self.parameters = matrices + rest
+        matrices, tables, rest = parameter_groups(model)
+        self.parameters = matrices + tables + rest
         self.parts: list[torch.optim.Optimizer] = []
         if shared.optimizer == "adamw":
             matrices, rest = [], matrices + rest
@@ -32,9 +34,10 @@ class Optimizer:
                 self.parts.append(ZeroRedundancyOptimizer(matrices, optimizer_class=Muon, **options))
             else:
                 self.parts.append(Muon(matrices, **options))
-        self.parts.append(
-            torch.optim.AdamW(rest, lr=stage.learning_rate, betas=BETAS, weight_decay=shared.weight_decay, fused=True)
-        )
+        for group, times in ((rest, 1.0), (tables, TABLE_RATE)):
+            if group:
+                rate, decay = times * stage.learning_rate, shared.weight_decay / times
+                self.parts.append(torch.optim.AdamW(group, lr=rate, betas=BETAS, weight_decay=decay, fused=True))
         self.clip = shared.clip
         self.peaks = [part.param_groups[0]["lr"] for part in self.parts]
         self.steps = stage.steps
@@ -71,15 +74,17 @@ class Optimizer:
             part.load_state_dict(saved)
 
 
-def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters: matrices inside transformer blocks, and all others. Together they are all."""
+def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable parameters: matrices inside transformer blocks, tables, and all others. Together they are all."""
     matrices: list[nn.Parameter] = []
+    tables: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             inside = ".blocks." in name and parameter.dim() == 2 and min(parameter.shape) >= 8
-            (matrices if inside else rest).append(parameter)
-    return matrices, rest
+            table = name.rpartition(".")[2] in TABLES
+            (matrices if inside else tables if table else rest).append(parameter)
+    return matrices, tables, rest
 
 
 def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from zonkey.flow import Flow, expected, scores
+from zonkey.config import SamplerConfig
+from zonkey.flow import Candidates, Flow, expected, scores
 from zonkey.level.module import Length
 from zonkey.model import Zonkey
 from zonkey.runtime import generator as seeded
@@ -74,8 +75,8 @@ def sample(
 def _flow(
     model: Zonkey, n: int, level: int, steps: int, length: Length, generator: torch.Generator, watch: Watch | None
 ) -> list[str]:
-    """Block after block of a window steps along the geodesic towards what the flow expects, which conditions the next
-    step; at last the likeliest candidate is taken. The first end ends the text.
+    """Block after block of a window leaves the noise; what the flow expects conditions its next step. The first end ends
+    the text.
     """
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
@@ -93,26 +94,43 @@ def _flow(
                 watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
             asked = flow(x, known.new_full(shape[:2], t), estimate, known, start, seen)
             estimate = expected(asked, candidates, sampler.temperature)
-            x = _step(x, estimate, t, following, sampler.stochasticity, generator)
-        known = torch.cat([known, candidates.vectors[scores(asked, candidates).argmax(dim=-1)]], dim=1)
+            chosen = _choose(asked, candidates, sampler, generator)
+            x = _step(x, estimate, chosen, t, following, sampler, generator)
+        known = torch.cat([known, chosen], dim=1)
     return _read(model, level, known, length, generator)
+
+
+def _choose(
+    asked: Float[Tensor, "S Q D"], candidates: Candidates, sampler: SamplerConfig, generator: torch.Generator
+) -> Float[Tensor, "S Q D"]:
+    """A candidate for every position: the likeliest, or one that is drawn."""
+    logits = scores(asked, candidates)
+    if sampler.choice == "likeliest":
+        return candidates.vectors[logits.argmax(dim=-1)]
+    chance = (logits / sampler.temperature).softmax(dim=-1)
+    at = torch.multinomial(chance.flatten(0, 1), 1, generator=generator).view(asked.shape[:2])
+    return candidates.vectors[at]
 
 
 def _step(
     x: Float[Tensor, "S Q D"],
     estimate: Float[Tensor, "S Q D"],
+    chosen: Float[Tensor, "S Q D"],
     t: float,
     following: float,
-    stochasticity: float,
+    sampler: SamplerConfig,
     generator: torch.Generator,
 ) -> Float[Tensor, "S Q D"]:
-    """From noise level ``t`` to the following one; a part of the noise is drawn anew."""
-    flat, goal = x.flatten(0, 1), estimate.flatten(0, 1)
+    """From noise level ``t`` to the following one: along the geodesic towards what is expected, with a part of the noise
+    drawn anew, or (ancestral sampling) what was drawn with fresh noise."""
+    drawn = sampler.choice == "drawn"
+    goal, part = (chosen, 1.0) if drawn else (estimate, sampler.stochasticity)
+    flat, goal = x.flatten(0, 1), goal.flatten(0, 1)
     level = flat.new_full((len(flat),), following)
     out = geodesic(flat, goal, 1 - level / t)
-    if stochasticity:
+    if part:
         noise = sphere_noise(tuple(goal.shape), generator, goal.device)
-        out = renew(out, geodesic(goal, noise, level), stochasticity)
+        out = renew(out, geodesic(goal, noise, level), part)
     return out.view_as(x)
 
 

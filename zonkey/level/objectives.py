@@ -4,7 +4,7 @@ Shapes: B documents, N positions, S segments (slots), L window, Q hidden positio
 E = C x D, R rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from torch import Tensor
 from zonkey.config import FlowConfig, LossConfig, ModelConfig
 from zonkey.denoiser import Denoised
 from zonkey.existence import Segments
-from zonkey.flow import Candidates, Flow, expected, vocabulary_loss
+from zonkey.flow import Candidates, Flow, expected, recognised, vocabulary_loss
 from zonkey.level.module import Level
 from zonkey.level.truth import Truth
 from zonkey.losses import best_interpolation, existence_loss, weighted_mean
@@ -79,11 +79,11 @@ def flow_loss(
     """Cross-entropy of what hidden positions of windows were, among ``candidates``, up to the end of the segment.
 
     Every block has a noise level of its own, uniform between ``least_noise`` and 1, or 1 in a share :data:`BLIND` of
-    all. Candidates that are (nearly) the truth are right as well; where there is none, the truth joins them.
+    all. Nothing is asked where the truth is none of the candidates, for none of them could be right.
     """
     flow = level.flow
     assert flow is not None  # the objective is flow
-    candidates = Candidates(candidates.vectors.detach(), candidates.prior)
+    candidates = replace(candidates, vectors=candidates.vectors.detach())
     count = config.rows * len(x)
     rows = torch.multinomial(segments.valid.float(), count, replacement=True, generator=generator)
     taken = segments.take(rows)
@@ -96,13 +96,15 @@ def flow_loss(
     t = t.repeat_interleave(config.block, dim=1)[:, :window]
     noise = sphere_noise(tuple(truth.shape), generator, device)
     hidden = geodesic(truth.flatten(0, 1), noise.flatten(0, 1), t.flatten()).view_as(truth)
-    order, total = share.sum(dim=1).argsort(stable=True), x.new_zeros(())
+    order, total, asked = share.sum(dim=1).argsort(stable=True), x.new_zeros(()), x.new_zeros(())
     for part in order.chunk(BUCKETS):  # by length: little is computed behind the end
         longest = int(share[part].sum(dim=1).max())
         found = _asked(flow, config, truth[part, :longest], hidden[part, :longest], t[part, :longest], candidates)
-        loss = vocabulary_loss(found.flatten(0, 1), truth[part, :longest].flatten(0, 1), candidates)
-        total = total + (loss * share[part, :longest].flatten()).sum()
-    return total / share.sum()
+        right = recognised(truth[part, :longest], candidates.vectors)
+        loss = vocabulary_loss(found.flatten(0, 1), right.flatten(), candidates).view_as(right)
+        total = total + (loss * share[part, :longest]).sum()
+        asked = asked + (share[part, :longest] * (right >= 0)).sum()
+    return total / asked.clamp(min=1.0)
 
 
 def _asked(
