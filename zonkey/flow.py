@@ -148,9 +148,7 @@ def recognised(x: Float[Tensor, "*R D"], vectors: Float[Tensor, "K D"]) -> Int[T
     return torch.where((x * embedding(at, vectors)).sum(dim=-1) > SAME, at, -1)
 
 
-def vocabulary_loss(
-    asked: Float[Tensor, "R D"], at: Int[Tensor, " R"], candidates: Candidates
-) -> Float[Tensor, " R"]:
+def vocabulary_loss(asked: Float[Tensor, "R D"], at: Int[Tensor, " R"], candidates: Candidates) -> Float[Tensor, " R"]:
     """Cross-entropy of the candidate that is right (:func:`recognised`); 0 where none is, for none can be chosen."""
     with torch.autocast(asked.device.type, enabled=False):
         return cross_entropy(scores(asked.float(), candidates), at, ignore_index=-1, reduction="none")

@@ -87,6 +87,7 @@ class Zonkey(
         below: Below | None = None
         steps: list[LevelStep | None] = []
         latent: list[Float[Tensor, ""]] = []
+        z: Float[Tensor, "S E"] | None  # nobody reads a frozen top level's
         for index, level in enumerate(self.levels[: only + 1 if isinstance(only, int) else None]):
             batch, positions, _ = truth.x.shape
             if only is None or index == only:
@@ -97,8 +98,7 @@ class Zonkey(
                 with torch.no_grad():
                     capacity = level.capacity(batch, positions)
                     _, segments = level.split(truth.x, truth.lengths, capacity=capacity, marks=truth.marks)
-                    top = index + 1 == len(self.levels)  # nothing reads its compressed segments
-                    z = None if top else level.compress(truth.x, segments)
+                    z = level.compress(truth.x, segments) if index + 1 < len(self.levels) else None
                 steps.append(None)
             if only == "flow":
                 latent.append(flow_loss(level, self.config.flow, truth.x, segments, self.candidates(index), generator))

@@ -15,7 +15,7 @@ from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, r
 from zonkey import Zonkey
 from zonkey.data import Corpus
 from zonkey.existence import NEVER
-from zonkey.flow import Candidates, Flow, expected, scores, vocabulary_loss
+from zonkey.flow import Candidates, Flow, expected, recognised, scores, vocabulary_loss
 from zonkey.level import flow_loss
 from zonkey.sphere import SAME, sphere_noise
 from zonkey.train import vocabulary
@@ -117,24 +117,46 @@ def test_no_gradient_reaches_what_is_hidden() -> None:
     assert all(p.grad is None or not p.grad.any() for name, p in built.named_parameters() if ".flow." not in name)
 
 
-def test_a_flow_is_asked_for_any_candidate_that_is_the_truth() -> None:
-    """Width 4, so logits are halves of inner products: 1 for the truth and its double, 0 for the other one."""
+def test_a_flow_is_asked_for_the_candidate_that_is_the_truth() -> None:
+    """Width 4, so logits are halves of inner products: 1 for the truth and 0 for the other one."""
     truth, other = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.tensor([[0.0, 2.0, 0.0, 0.0]])
-    asked = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
-    once, twice = torch.cat([truth, other]), torch.cat([truth, other, 1.01 * truth])
+    asked, candidates = torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.cat([truth, other])
     cases = [
-        (once, [0.0, 0.0], math.e, 1),
-        (twice, [0.0, 0.0, 0.0], 2 * math.e, 1),
-        (once, [math.log(3.0), math.log(5.0)], 3 * math.e, 5),  # each as often as it was seen
-        (other, [math.log(5.0)], math.e, 5),  # the truth joins the candidates, as seen once
+        (truth, [0.0, 0.0], -math.log(math.e / (math.e + 1))),
+        (1.01 * truth + 0.1 * other, [0.0, 0.0], -math.log(math.e / (math.e + 1))),  # nearly
+        (truth, [math.log(3.0), math.log(5.0)], -math.log(3 * math.e / (3 * math.e + 5))),  # each as often as seen
+        (truth + other, [0.0, 0.0], 0.0),  # neither: nothing is asked
     ]
-    for vectors, prior, right, wrong in cases:
-        found = vocabulary_loss(asked, truth, Candidates(vectors, torch.tensor(prior)))
-        torch.testing.assert_close(found, torch.tensor([-math.log(right / (right + wrong))]), atol=5e-3, rtol=1e-2)
+    for wanted, prior, nats in cases:
+        found = vocabulary_loss(asked, recognised(wanted, candidates), Candidates(candidates, torch.tensor(prior)))
+        torch.testing.assert_close(found, torch.tensor([nats]), atol=1e-5, rtol=1e-5)
+
+
+def test_a_vector_is_recognised_by_its_direction_in_any_precision() -> None:
+    vectors = sphere_noise((40, 64), random())
+    noise = sphere_noise((40, 64), random(1))
+    x = torch.stack([0.5 * vectors, vectors + 0.1 * noise, vectors + 0.4 * noise], dim=1)  # cosines 1, 0.995, 0.93
+    wanted = torch.arange(40)[:, None].expand(40, 3).clone()
+    wanted[:, 2] = -1
+    assert torch.equal(recognised(x, vectors), wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(recognised(x, vectors), wanted)
+
+
+def test_what_is_no_candidate_is_not_counted() -> None:
+    """Of two bytes one is a candidate: the mean is over that one."""
+    built = model(1)
+    text = built._byte_truth(*bytes_batch(["abab"])).x
+    flow, level = built.levels[0].flow, built.levels[0]
+    _, segments = level.split(text, torch.tensor([4]))
+    own = Candidates(torch.stack([text[0, 0], flow.end]), torch.zeros(2))
+    flow.forward = lambda x, t, estimate, known, start=0: torch.zeros_like(x)
+    loss = flow_loss(level, built.config.flow, text, segments, own, random())
+    assert float(loss) == pytest.approx(math.log(2), abs=1e-6)
 
 
 def test_what_a_vector_means_is_heard_where_it_is_known_and_nowhere_else() -> None:
-    """A meaning of entry 3 changes what is asked for after that entry, read once or again, and after no other vector."""
+    """A meaning of entry 3 changes what is asked for after that entry, read once or again, and after no other."""
     torch.manual_seed(0)
     flow = Flow(level_config(width=16, heads=2, window=7), 1, 8)
     meaning = flow.meaning

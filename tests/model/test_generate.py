@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.model.build import model, random
 from zonkey import Zonkey, generate, infill
+from zonkey.flow import Candidates
 from zonkey.generate import fill_gaps, sample
 from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
+from zonkey.generate.sampling import nucleus
 from zonkey.text import Latents
 
 objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
@@ -115,7 +118,7 @@ def test_above_level_0_vectors_are_read_through_the_level_below() -> None:
 @pytest.mark.parametrize(("stochasticity", "same"), [(0.0, True), (0.6, False)])
 def test_only_a_stochastic_flow_draws_on_the_way(stochasticity: float, same: bool) -> None:
     """The generator is seeded anew after the first noise of a block: what differs afterwards was drawn on the way."""
-    built, ends = with_sampler(model(1), stochasticity=stochasticity), []
+    built, ends = with_sampler(model(1), choice="likeliest", stochasticity=stochasticity), []
     flow, ask = built.levels[0].flow, built.levels[0].flow.forward
     for seed in (1, 2):
         source, seen = random(0), []
@@ -129,6 +132,48 @@ def test_only_a_stochastic_flow_draws_on_the_way(stochasticity: float, same: boo
         sample(built, 3, 0, 4, "expected", source)
         ends.append(torch.cat(seen[:4]))
     assert torch.allclose(*ends, atol=1e-3) == same
+
+
+def test_a_drawn_choice_is_as_likely_as_the_flow_says() -> None:
+    """A flow that finds "a" three times as likely as "b", and nothing else: in one step, in several, and at half the
+    temperature, where the odds are squared."""
+    for steps, temperature, share in ((1, 1.0, 0.75), (3, 1.0, 0.75), (1, 0.5, 0.9)):
+        built = with_sampler(model(1), choice="drawn", temperature=temperature, nucleus=1.0)
+        prior = torch.full((257,), -1e9)
+        prior[97:99] = torch.tensor([math.log(3.0), 0.0])
+        vectors = built.candidates(0).vectors
+        built.candidates = lambda level: Candidates(vectors, prior)  # noqa: B023
+        built.levels[0].flow.forward = lambda x, *rest: torch.zeros_like(x)
+        text = "".join(sample(built, 300, 0, steps, "expected", random()))
+        assert set(text) == {"a", "b"} and text.count("a") / len(text) == pytest.approx(share, abs=0.03)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.floats(0.01, 1))
+def test_a_nucleus_is_the_fewest_that_have_its_share(weights: list[float], share: float) -> None:
+    chance = torch.tensor([weights], dtype=torch.float64)
+    chance = chance / chance.sum()
+    kept = nucleus(chance, share)
+    assert torch.equal(kept[kept > 0], chance[kept > 0]) and float(kept.sum()) > share - 1e-9
+    left = chance[kept == 0]
+    assert not left.numel() or float(left.max()) <= float(kept[kept > 0].min())
+    assert float(kept.sum() - kept[kept > 0].min()) < share
+
+
+def test_what_is_drawn_is_noised_again_for_the_next_step() -> None:
+    """The second step sees what the first drew (all ask for "a" alone) at the second noise level."""
+    built, seen = with_sampler(model(1), choice="drawn", nucleus=1.0), []
+    wanted = built.candidates(0).vectors[97]
+
+    def forward(x, *rest):
+        seen.append(x)
+        return (50 * wanted).expand(x.shape)
+
+    built.levels[0].flow.forward = forward
+    sample(built, 50, 0, 2, "expected", random())
+    t = 1 - (1 - built.config.flow.least_noise) / 2
+    angle = torch.cosine_similarity(seen[1], wanted.expand(seen[1].shape), dim=-1).acos() / (math.pi / 2)
+    assert float(angle.detach().mean()) == pytest.approx(t, abs=0.03) and float(angle.detach().std()) < 0.2
+    assert torch.pdist(seen[1][:, 0]).min() > 0.1, "every text has noise of its own"
 
 
 def sampled(objective: str, seed: int) -> torch.Tensor:

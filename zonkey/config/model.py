@@ -106,6 +106,7 @@ class SamplerConfig(Frozen):
     choice: Literal["likeliest", "drawn"]  # steps towards what is expected, at last the likeliest; or draw in each
     stochasticity: Fraction  # fresh noise between steps towards what is expected: 0 follows the flow, 1 has no other
     temperature: Factor  # of what is expected and drawn: below 1 likely vectors count for more
+    nucleus: Annotated[float, Field(gt=0, le=1)]  # draw from the likeliest that have this share of all probability
 
 
 class DDMMConfig(Frozen):

@@ -16,7 +16,10 @@ TABLE_RATE = 50.0  # times the learning rate that other weights have
 
 
 class Optimizer:
-    """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face; tables learn faster."""
+    """Muon for the matrices inside blocks and AdamW for the rest, or AdamW for all, behind one face.
+
+    Tables learn faster than the rest.
+    """
 
     def __init__(self, model: nn.Module, shared: TrainConfig, stage: StageConfig, world: int = 1) -> None:
         matrices, tables, rest = parameter_groups(model)

@@ -75,8 +75,9 @@ def sample(
 def _flow(
     model: Zonkey, n: int, level: int, steps: int, length: Length, generator: torch.Generator, watch: Watch | None
 ) -> list[str]:
-    """Block after block of a window leaves the noise; what the flow expects conditions its next step. The first end ends
-    the text.
+    """Block after block of a window leaves the noise; what the flow expects conditions its next step.
+
+    The first end ends the text.
     """
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
@@ -107,9 +108,18 @@ def _choose(
     logits = scores(asked, candidates)
     if sampler.choice == "likeliest":
         return candidates.vectors[logits.argmax(dim=-1)]
-    chance = (logits / sampler.temperature).softmax(dim=-1)
+    chance = nucleus((logits / sampler.temperature).softmax(dim=-1), sampler.nucleus)
     at = torch.multinomial(chance.flatten(0, 1), 1, generator=generator).view(asked.shape[:2])
     return candidates.vectors[at]
+
+
+def nucleus(chance: Float[Tensor, "... K"], share: float) -> Float[Tensor, "... K"]:
+    """The likeliest that together have this ``share`` of all probability; 0 for the others."""
+    if share == 1:
+        return chance
+    ordered, order = chance.sort(dim=-1, descending=True)
+    before = ordered.cumsum(dim=-1) - ordered
+    return torch.zeros_like(chance).scatter(-1, order, ordered.where(before < share, 0.0))
 
 
 def _step(
@@ -121,8 +131,11 @@ def _step(
     sampler: SamplerConfig,
     generator: torch.Generator,
 ) -> Float[Tensor, "S Q D"]:
-    """From noise level ``t`` to the following one: along the geodesic towards what is expected, with a part of the noise
-    drawn anew, or (ancestral sampling) what was drawn with fresh noise."""
+    """From noise level ``t`` to the following one.
+
+    Along the geodesic towards what is expected, with a part of the noise drawn anew; or (ancestral sampling) what was
+    drawn, with fresh noise.
+    """
     drawn = sampler.choice == "drawn"
     goal, part = (chosen, 1.0) if drawn else (estimate, sampler.stochasticity)
     flat, goal = x.flatten(0, 1), goal.flatten(0, 1)
