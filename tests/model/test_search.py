@@ -7,12 +7,13 @@ import math
 import pytest
 import torch
 
-from tests.model.build import model, random
+from tests.model.build import model, random, segments_of
 from zonkey.flow import Candidates, Flow
-from zonkey.generate.search import AHEAD, UNKNOWN, Search, _Words, _words
+from zonkey.generate.search import AHEAD, UNKNOWN, Search, _Path, _Words, _words
 
 WORDS = [b"the ", b"cat ", b"car ", b"runs", b"stop", b""]
 WIDTH = 8
+SPELT = b"spelt"  # stands for all that are no word
 
 
 class Expecting(Flow):
@@ -26,7 +27,10 @@ class Expecting(Flow):
         assert known.shape[1] == start < self.window and (t == 1).all() and not estimate.any()
         asked = []
         for row in known:
-            last = WORDS[int((vectors() @ row[-1]).argmax())] if len(row) else None
+            last = None
+            if len(row):
+                likeness = vectors() @ row[-1]
+                last = WORDS[int(likeness.argmax())] if likeness.any() else SPELT
             chance = self.table.get(last, {})
             logits = torch.tensor([math.log(chance.get(word, 1e-4)) for word in WORDS])
             asked.append((logits[:, None] * vectors()).sum(dim=0) / WIDTH**0.5)  # an inner product gives it back
@@ -38,7 +42,10 @@ def vectors() -> torch.Tensor:
 
 
 def search(expects: Flow, before: bytes = b"") -> Search:
-    """A search in WORDS alone, where nothing is known of the text before a gap but where the last word begins."""
+    """A search in WORDS, where nothing is known of the text before a gap but where the last word begins.
+
+    Other words are spelt by an untrained level 0, to which all letters are alike.
+    """
     rows = torch.full((len(WORDS), 4), -2)
     for at, word in enumerate(WORDS):
         rows[at, : len(word)] = torch.tensor(list(word))
@@ -47,8 +54,9 @@ def search(expects: Flow, before: bytes = b"") -> Search:
         expects, Candidates(vectors(), torch.zeros(len(WORDS))), torch.arange(len(WORDS)), vectors(), rows, sizes
     )
     made = Search(model(1), random())
-    made.levels = [(1, words), *made.levels]
-    made._before = lambda known, level: (len(before), ()) if level else (len(known), ())
+    made.words, made.letters, made.level = words, made.words, 1
+    made._before = lambda known, level: (len(before), ())
+    made._compressed = lambda word: torch.zeros(WIDTH)
     return made
 
 
@@ -97,6 +105,34 @@ def test_a_full_window_is_followed_by_a_new_one(window: int) -> None:
 def test_who_expects_nothing_but_ends_comes_to_one() -> None:
     table = {word: {b"": 1.0} for word in [None, *WORDS]}
     assert len(search(Expecting(table)).fill(holes("the ____ ____"))[0]) == 13
+
+
+def test_unknown_words_are_spelt_and_the_others_are_still_words() -> None:
+    """Before a gap, behind it, and at its end; what the flow expects after a word that it does not know counts."""
+    table = {None: {b"the ": 1.0}, b"the ": {b"cat ": 0.6, b"car ": 0.4}, SPELT: {b"the ": 0.5, b"runs": 0.5}}
+    table |= {animal: {b"runs": 1.0} for animal in (b"cat ", b"car ")}
+    assert search(Expecting(table)).fill(holes("zzz the ____runs"))[0] == b"zzz the cat runs"
+    assert search(Expecting(table)).fill(holes("the c___zzzzruns"))[0] == b"the cat zzzzruns"
+    found, _ = search(Expecting(table)).fill(holes("the ________zz"))
+    assert found[:8] == b"the cat " and found[12:] == b"zz"
+
+
+def test_a_spelt_word_is_compressed_as_a_segment_by_itself() -> None:
+    built, word = model(2), b"river"
+    x, lengths = built.embed([word.decode()])
+    level = built.levels[0]
+    segments = segments_of(torch.full((1, 5), -30.0), lengths, level.config.window, None)
+    want = level.compress(x, segments)[0]
+    torch.testing.assert_close(Search(built, random())._compressed(word), want, atol=1e-4, rtol=1e-4)
+
+
+def test_no_word_is_longer_than_its_window() -> None:
+    built = model(2)
+    made, longest = Search(built, random()), built.levels[0].config.window
+    for size in (longest - 2, longest - 1):
+        paths = made._spelt([UNKNOWN] * 3 * longest, [_Path(size, b"", 0.0, (), b"a" * size)])
+        assert all(path.at == size for path in paths if path.spelt is None)
+        assert ([path.spelt for path in paths] == [None]) == (size == longest - 1), "nothing but its end"
 
 
 def test_where_no_word_agrees_bytes_do() -> None:

@@ -1,12 +1,16 @@
 """Infilling with flows: rows of vocabulary vectors that agree with every known byte, the likeliest of them.
 
 Departs from the paper, which denoises what touches a gap: beam search over what the flow expects after the text before
-the gap, in words that have to fit what is known on both sides (docs/experiments.md).
+the gap, in words that have to fit what is known on both sides. A word that is in no vocabulary is spelt by the flow of
+the level below, which says where it ends, too (docs/experiments.md).
 
 Shapes: S paths, U different strings, W bytes of the longest, K candidates, P vectors of a window, D width.
 """
 
-from dataclasses import dataclass
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,7 +23,9 @@ from zonkey.model import Zonkey
 from zonkey.sphere import SAME, sphere_noise, to_sphere
 from zonkey.text import BYTES
 
-PATHS = 24  # that are followed side by side
+PATHS = 24  # that are followed from one place, as far as words are whole there
+SPELT = 8  # the same, within words that are spelt
+UNSEEN = math.log(0.05)  # log of the chance that the next word is in no vocabulary
 AHEAD = 24  # known bytes after a gap that have their say
 UNKNOWN = -1
 NONE = -2  # behind the end of a string
@@ -46,14 +52,17 @@ class _Path:
     written: bytes
     score: float
     window: tuple[Float[Tensor, " D"], ...]
+    spelt: bytes | None = None  # of a word that is in no vocabulary, so far
 
 
 class Search:
-    """Fills gaps with the flow of level 1, and with that of level 0 where there is no other or it knows no word."""
+    """Fills gaps with the words of level 1's flow and what level 0's spells, or with the bytes of level 0 alone."""
 
     def __init__(self, model: Zonkey, generator: torch.Generator) -> None:
         self.model, self.generator = model, generator
-        self.levels = [(level, _words(model, level)) for level in reversed(range(min(len(model.levels), 2)))]
+        self.level = min(len(model.levels) - 1, 1)
+        self.words = _words(model, self.level)
+        self.letters = _words(model, 0) if self.level else None
 
     @torch.no_grad()
     def fill(self, text: list[int]) -> tuple[bytes, float]:
@@ -63,20 +72,12 @@ class Search:
             start = text.index(UNKNOWN)
             stop = next((at for at in range(start, len(text)) if text[at] != UNKNOWN), len(text))
             ahead = next((at for at in range(stop, len(text)) if text[at] == UNKNOWN), len(text))
-            begin, path = self._gap(text, start, stop, min(ahead, stop + AHEAD))
-            text[start:stop] = path.written[start - begin : stop - begin]
-            total, count = total + path.score, count + path.at - begin
+            begin, window = self._before(bytes(text[:start]), self.level)
+            paths = self._follow(text, [_Path(begin, b"", 0.0, window)], min(ahead, stop + AHEAD))
+            best = max(paths, key=lambda path: path.score)
+            text[start:stop] = best.written[start - begin : stop - begin]
+            total, count = total + best.score, count + best.at - begin
         return bytes(text), total / max(count, 1)
-
-    def _gap(self, text: list[int], start: int, stop: int, ahead: int) -> tuple[int, _Path]:
-        """Where the search began, and the likeliest path through the gap and, if words agree, what follows."""
-        for level, words in self.levels:
-            begin, window = self._before(bytes(text[:start]), level)
-            through = self._follow(words, text, [_Path(begin, b"", 0.0, window)], stop)
-            if through:
-                best = self._follow(words, text, through, ahead) or through
-                return begin, max(best, key=lambda path: path.score)
-        raise AssertionError("bytes always agree with a text")
 
     def _before(self, known: bytes, level: int) -> tuple[int, tuple[Float[Tensor, " D"], ...]]:
         """Where the search begins, and the window's vectors before that.
@@ -98,26 +99,66 @@ class Search:
             return len(known), tuple(x[0, first:])
         return int(offsets[last]), tuple(x[0, first:last])
 
-    def _follow(self, words: _Words, text: list[int], paths: list[_Path], goal: int) -> list[_Path]:
-        """Lengthen the likeliest paths until all have written up to ``goal``; none is left where no word agrees."""
-        while any(path.at < goal for path in paths):
-            open_ = [path for path in paths if path.at < goal]
-            chance = self._chances(words, open_)
-            chance = chance.masked_fill(~_agrees(words, text, [path.at for path in open_]), NEVER)
-            total = chance + torch.tensor([path.score for path in open_], device=chance.device)[:, None]
-            best = total.flatten().topk(min(PATHS, total.numel()))
-            grown = [
-                _lengthened(open_[index // total.shape[1]], words, index % total.shape[1], score)
-                for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-                if score > NEVER / 2
-            ]
-            done = [path for path in paths if path.at >= goal]
-            paths = sorted(done + grown, key=lambda path: -path.score)[:PATHS]
-        return paths
+    def _follow(self, text: list[int], paths: list[_Path], goal: int) -> list[_Path]:
+        """Lengthen the likeliest paths until all have written up to ``goal``: place by place, so that those which are
+        compared have written as much."""
+        waiting, done = defaultdict(list, {paths[0].at: paths}), []
+        while waiting:
+            at = min(waiting)
+            here = waiting.pop(at)
+            if at >= goal:
+                done += here
+                continue
+            spelt = self._spelt(text, _best((path for path in here if path.spelt is not None), SPELT))
+            whole = _best((path for path in (*here, *spelt) if path.spelt is None), PATHS)
+            said = self._said(text, whole)
+            new = [path for path in said if path.at == at]  # behind the end of a segment
+            grown = (*spelt, *said, *self._said(text, new), *self._spelt(text, _best((*whole, *new), PATHS)))
+            for path in grown:
+                if path.at > at:
+                    waiting[path.at].append(path)
+        return done
+
+    def _said(self, text: list[int], paths: list[_Path]) -> list[_Path]:
+        """One word further."""
+        return [
+            _lengthened(path, self.words, word, score)
+            for path, word, score in _likeliest(self.words, text, paths, self._chances(self.words, paths), PATHS)
+        ]
+
+    def _spelt(self, text: list[int], paths: list[_Path]) -> list[_Path]:
+        """One letter of a word further, a new word where none is being spelt; or to the word's end."""
+        letters, found = self.letters, []
+        if letters is None:
+            return []
+        before = [replace(path, window=tuple(letters.vectors[list(path.spelt or b"")])) for path in paths]
+        chance = self._chances(letters, before)
+        chance[[row for row, path in enumerate(paths) if path.spelt is None]] += UNSEEN
+        full = [len(one.window) + 1 >= letters.flow.window for one in before]
+        chance[full, :-1] = NEVER  # nothing but its end
+        for path, letter, score in _likeliest(letters, text, paths, chance, SPELT + PATHS):
+            spelt = path.spelt or b""
+            if letter == BYTES:
+                window = path.window if len(path.window) < self.words.flow.window else ()
+                found.append(replace(path, score=score, window=(*window, self._compressed(spelt)), spelt=None))
+            else:
+                more = bytes([letter])
+                found.append(_Path(path.at + 1, path.written + more, score, path.window, spelt + more))
+        return found
+
+    def _compressed(self, word: bytes) -> Float[Tensor, " D"]:
+        """The vector of a segment of level 0 that nothing overlaps."""
+        part = self.model.levels[0]
+        x = embedding(torch.tensor([list(word)], device=self.model.device), to_sphere(self.model.codebook))
+        x = torch.nn.functional.pad(x, (0, 0, 0, part.config.window - len(word)))
+        mask = torch.arange(x.shape[1], device=x.device)[None] < len(word)
+        return part.compressor(x, torch.where(mask, 0.0, NEVER), mask)[0]
 
     def _chances(self, words: _Words, paths: list[_Path]) -> Float[Tensor, "S U"]:
         """Log probability of every string after every path; a full window is followed by a new one."""
         flow = words.flow
+        if not paths:
+            return words.vectors.new_zeros(0, len(words.vectors))
         windows = [path.window if len(path.window) < flow.window else () for path in paths]
         out = words.vectors.new_zeros(len(windows), len(words.vectors))
         for length in sorted({len(window) for window in windows}):
@@ -142,6 +183,24 @@ class Search:
         inside = length - whole  # of a block that has begun
         x[:, :inside], t[:, :inside] = known[:, whole:], 0.0
         return flow(x, t, torch.zeros_like(x), known[:, :whole], whole)[:, inside]
+
+
+def _likeliest(
+    words: _Words, text: list[int], paths: list[_Path], chance: Float[Tensor, "S U"], count: int
+) -> list[tuple[_Path, int, float]]:
+    """The likeliest ways on that agree with the text: a path, the string to lengthen it by, and its score then."""
+    if not paths:
+        return []
+    chance = chance.masked_fill(~_agrees(words, text, [path.at for path in paths]), NEVER)
+    total = chance + torch.tensor([path.score for path in paths], device=chance.device)[:, None]
+    best = total.flatten().topk(min(count, total.numel())).indices
+    found = ((index // total.shape[1], index % total.shape[1]) for index in best.tolist())
+    scored = ((row, word, float(total[row, word])) for row, word in found)
+    return [(paths[row], word, score) for row, word, score in scored if score > NEVER / 2]
+
+
+def _best(paths: Iterable[_Path], count: int) -> list[_Path]:
+    return sorted(paths, key=lambda path: -path.score)[:count]
 
 
 def _lengthened(path: _Path, words: _Words, word: int, score: float) -> _Path:
