@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,6 +26,7 @@ from zonkey.text import BYTES
 
 PATHS = 24  # that are followed from one place, as far as words are whole there
 SPELT = 8  # the same, within words that are spelt
+BEHIND = 10.0  # nats; a path that is less likely by more than one which has come as far is given up
 UNSEEN = math.log(0.05)  # log of the chance that the next word is in no vocabulary
 AHEAD = 24  # known bytes after a gap that have their say
 UNKNOWN = -1
@@ -109,6 +111,8 @@ class Search:
             if at >= goal:
                 done += here
                 continue
+            furthest = max(path.score for path in chain(here, done, *waiting.values()))
+            here = [path for path in here if path.score > furthest - BEHIND]
             spelt = self._spelt(text, _best((path for path in here if path.spelt is not None), SPELT))
             whole = _best((path for path in (*here, *spelt) if path.spelt is None), PATHS)
             said = self._said(text, whole)

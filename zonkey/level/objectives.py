@@ -19,7 +19,7 @@ from zonkey.level.truth import Truth
 from zonkey.losses import best_interpolation, existence_loss, weighted_mean
 from zonkey.sphere import PATHS, geodesic, mix, renew, sphere_noise
 
-BLIND = 0.5  # of the blocks that a flow learns from are noise alone: where sampling starts
+BLIND = 0.75  # of the blocks that a flow learns from are noise alone: where sampling starts
 BUCKETS = 4  # of windows of like length
 
 
