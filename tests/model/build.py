@@ -78,6 +78,17 @@ def model(levels: int = 2, objective: str = "flow", seed: int = 0, **level: Any)
         return Zonkey(shape)
 
 
+def acquainted(built: Zonkey, texts: list[str]) -> Zonkey:
+    """The model with flows above level 0 that know the first vectors of these texts, as many as there is room for."""
+    for index, level in enumerate(built.levels):
+        if index and level.flow is not None:
+            x, lengths, _ = built.inputs(texts, index)
+            known = x[real_positions(lengths, x.shape[1])][: len(level.flow.vocabulary) - 1]
+            level.flow.vocabulary[: len(known)] = known
+            level.flow.vocabulary[-1] = level.flow.end
+    return built
+
+
 def level_config(**changes: Any) -> LevelConfig:
     """The shape of one tiny level."""
     return parse(LevelConfig, raw(1)["model"]["levels"][0] | changes, "test")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from tests.model.build import TEXTS, bytes_batch, config, losses, model, random
+from tests.model.build import TEXTS, acquainted, bytes_batch, config, losses, model, random
 from zonkey import Latents, Segmentation, Zonkey
 from zonkey.level import Level
 from zonkey.sphere import radius
@@ -173,7 +173,7 @@ def test_gradients_reach_every_parameter(objective: str, decompressor: str) -> N
     for seed in range(3):
         built(tokens, lengths, losses(masked_rows=0.5), random(seed)).loss.backward()
     if objective == "flow":
-        built(tokens, lengths, losses(), random(), only="flow").loss.backward()
+        acquainted(built, [*TEXTS])(tokens, lengths, losses(), random(), only="flow").loss.backward()
     gradients = {name: p.grad for name, p in built.named_parameters()}
     assert [name for name, grad in gradients.items() if grad is None or not grad.abs().sum() > 0] == []
     assert [name for name, grad in gradients.items() if not grad.isfinite().all()] == []
@@ -198,7 +198,7 @@ def test_a_level_alone_trains_no_other(only: int) -> None:
 def test_flows_are_trained_alone() -> None:
     from zonkey.train.learner import freeze_but
 
-    built = model(2)
+    built = acquainted(model(2), TEXTS)
     freeze_but(built, "flow")
     step = built(*bytes_batch(TEXTS), losses(), random(), only="flow")
     step.loss.backward()

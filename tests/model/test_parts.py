@@ -234,6 +234,8 @@ def windows(seed: int, count: int = 5) -> torch.Tensor:
 def test_a_flow_hears_vectors_noise_levels_and_estimates() -> None:
     predict = flow()
     x, estimate, known = (windows(seed).requires_grad_() for seed in range(3))
+    with torch.no_grad():
+        known[0, 0] = predict.vocabulary[3]  # so that a meaning is heard
     t = torch.full(x.shape[:2], 0.5)
     out = predict(x, t, estimate, known)
     assert out.shape == x.shape
