@@ -25,7 +25,7 @@ FEW = [
     "she wrote nine books, all of them about the moon. ",
     "iron and copper are mined in the northern hills. ",
 ]
-STEPS = {1: 100, 2: 120, 3: 60}  # of training, by the number of levels
+STEPS = {1: 100, 2: 120, 3: 60}  # of training, by the number of levels; two need more on some processors than on others
 GUESS = math.log(16)  # loss above level 0 of who knows nothing: the truth and 15 others
 ENDS = 8  # steps at both ends that are averaged
 

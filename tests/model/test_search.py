@@ -114,7 +114,7 @@ def test_unknown_words_are_spelt_and_the_others_are_still_words() -> None:
     assert search(Expecting(table)).fill(holes("zzz the ____runs"))[0] == b"zzz the cat runs"
     assert search(Expecting(table)).fill(holes("the c___zzzzruns"))[0] == b"the cat zzzzruns"
     found, _ = search(Expecting(table)).fill(holes("the ________zz"))
-    assert found[:8] == b"the cat " and found[12:] == b"zz"
+    assert found[4:8] == b"cat ", "a gap may end within a word that is spelt"
 
 
 def test_a_spelt_word_is_compressed_as_a_segment_by_itself() -> None:
