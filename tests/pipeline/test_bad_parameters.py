@@ -226,7 +226,7 @@ def test_every_file_name_in_the_parameters_is_guarded() -> None:
         ({("train", "levels"): VALUES["train"]["levels"][:1]}, ("train.levels has 1", "2 model.levels")),
         ({("train", "flow", "micro_batches"): 3}, ("train.flow", "batch 2", "3 micro_batches", "a multiple of 3")),
         ({("train", "processes"): 4}, ("train.levels.0", "batch 2", "4 processes", "multiple of 4")),
-        ({("baselines", "language", "heads"): 3}, ("baselines.language", "width 80", "heads 3")),
+        ({("baselines", "language", "heads"): 5}, ("baselines.language", "width 84", "heads 5")),
         ({("baselines", "language", "context"): 999}, ("language.context is 999", "stage.bytes 128", "lower it")),
         ({("ablations", "steps"): [1]}, ("steps has 1 entries for 2 levels",)),
         ({("seeds",): [1, 0, 1]}, ("seeds [1, 0, 1]", "twice")),
