@@ -98,11 +98,12 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "S Q D"],
         seen: Seen | None,
-        at: Float[Tensor, " Q"] | None = None,
+        at: Float[Tensor, "*S Q"] | None = None,
         whole: bool = False,
+        real: Bool[Tensor, "S _"] | None = None,
     ) -> tuple[Float[Tensor, "S Q D"], Seen]:
         """Attention of new positions (``at``; next ones if None) to those ``seen`` before (keys and values), and to
-        one another: causal, unless they are one ``whole``."""
+        one another: causal, unless they are one ``whole``. Of what is seen, all is ``real`` if None."""
         q, gate, k, v = self.project(x)
         before = 0 if seen is None else seen[0].shape[2]
         if at is None:
@@ -114,6 +115,9 @@ class Attention(nn.Module):
         bias = causal_bias(before + x.shape[1], x.device)[:, :, before:]
         if whole:
             bias = torch.zeros_like(bias)
+        if real is not None:
+            known = nn.functional.pad(real, (0, x.shape[1]), value=True)
+            bias = torch.where(known[:, None, None], bias, MASKED)
         return self.finish(gate, bias, q, k, v), (k, v)
 
     def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, embedding, normalize
 from zonkey.attention import MASKED, Seen
 from zonkey.config import LevelConfig
 from zonkey.sphere import SAME, to_sphere
-from zonkey.transformer import Encoder, time_features
+from zonkey.transformer import Encoder, Real, time_features
 
 START = 0.5  # scale of the learned places at the start
 
@@ -29,7 +29,7 @@ class Candidates:
 
     vectors: Float[Tensor, "K D"]
     prior: Float[Tensor, " K"]  # log of how often it was seen
-    meaning: Float[Tensor, "K D"] | None = None  # learned, beside what it looks like
+    meaning: Float[Tensor, "K D"] | None = None  # learned, beside what it looks like; None: asked for by looks alone
 
     @property
     def keys(self) -> Float[Tensor, "K D"]:
@@ -42,7 +42,8 @@ class Flow(nn.Module):
 
     The window is denoised in blocks of ``block`` positions: a hidden block sees itself and the known blocks before it;
     known vectors see those up to their own block. ``vocabulary`` holds vectors of text, each once, ``prior`` the
-    logarithms of how often they stand there; ``end`` stands after a window's last vector.
+    logarithms of how often they stand there, and ``meaning`` what is learned of each beside what it looks like (none at
+    level 0, whose candidates are the bytes); ``end`` stands after a window's last vector.
     """
 
     vocabulary: Float[Tensor, "K D"]
@@ -69,32 +70,40 @@ class Flow(nn.Module):
         t: Float[Tensor, "S Q"],
         estimate: Float[Tensor, "S Q D"],
         known: Float[Tensor, "S P D"],
-        start: int = 0,
+        start: int | Int[Tensor, " S"] = 0,
         seen: Sequence[Seen | None] | None = None,
+        real: Real = None,
     ) -> Float[Tensor, "S Q D"]:
         """What is asked for at the hidden positions ``x``, which are at noise levels ``t`` and begin at ``start``.
 
         ``estimate`` is an earlier answer (:func:`expected`), or zeros; ``known`` are the window's first vectors. They
-        are not read again where they were ``seen`` (:meth:`read`); ``x`` is then one block.
+        are not read again where they were ``seen`` (:meth:`read`); ``x`` is then one block, which may begin elsewhere
+        in every window, if it is told which positions that were seen are ``real`` (S, P).
         """
-        before, hidden = known.shape[1], x.shape[1]
-        stop = start + hidden
-        x = self.noised(x) + self.estimate(estimate) + self.places[start:stop] + self._heard(t)
+        place = _places(start, x)
+        x = self.noised(x) + self.estimate(estimate) + self.places[place] + self._heard(t)
         if seen is not None:
-            return self.out(self.encoder.extend(x, seen, _places(start, stop, x))[0]).float()
-        clean = self._known(known) + self.places[:before] + self._heard(t.new_zeros(1, 1))
-        position = torch.arange(max(before, stop), device=x.device)
-        at = torch.cat([position[:before], position[start:stop]])
+            return self.out(self.encoder.extend(x, seen, place.float(), real)[0]).float()
+        before = known.shape[1]
+        position = torch.arange(before, device=x.device)
+        clean = self._known(known) + self.places[position] + self._heard(t.new_zeros(1, 1))
+        at = torch.cat([position, place])
         bias = block_bias(at // self.block, before).to(x.dtype)
         found = self.encoder(torch.cat([clean, x], dim=1), bias, keep=slice(before, None), at=at.float())
         return self.out(found).float()
 
-    def read(self, known: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], start: int) -> Sequence[Seen | None]:
+    def read(
+        self,
+        known: Float[Tensor, "S Q D"],
+        seen: Sequence[Seen | None],
+        start: int | Int[Tensor, " S"],
+        real: Real = None,
+    ) -> Sequence[Seen]:
         """What is ``seen`` of all known blocks, with one more that begins at ``start``: keys and values (S, H, P, d) of
         every layer; before the first they are :attr:`unread`."""
-        stop = start + known.shape[1]
-        x = self._known(known) + self.places[start:stop] + self._heard(known.new_zeros(1, 1))
-        return self.encoder.extend(x, seen, _places(start, stop, x))[1]
+        place = _places(start, known)
+        x = self._known(known) + self.places[place] + self._heard(known.new_zeros(1, 1))
+        return self.encoder.extend(x, seen, place.float(), real)[1]
 
     @property
     def unread(self) -> Sequence[Seen | None]:
@@ -113,8 +122,11 @@ class Flow(nn.Module):
         return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)
 
 
-def _places(start: int, stop: int, x: Tensor) -> Float[Tensor, " Q"]:
-    return torch.arange(start, stop, device=x.device, dtype=torch.float32)
+def _places(start: int | Tensor, x: Float[Tensor, "S Q D"]) -> Int[Tensor, "*S Q"]:
+    """Of positions from ``start`` on, in all windows or in each."""
+    if isinstance(start, Tensor):
+        start = start[:, None]
+    return start + torch.arange(x.shape[1], device=x.device)
 
 
 def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:
@@ -141,7 +153,8 @@ def expected(asked: Float[Tensor, "... D"], candidates: Candidates, temperature:
 def recognised(x: Float[Tensor, "*R D"], vectors: Float[Tensor, "K D"]) -> Int[Tensor, "*R"]:
     """Which of the ``vectors`` each one is (nearly): the likest if it is :data:`~zonkey.sphere.SAME`, or -1.
 
-    They are told apart by more than the precision that autocast multiplies in; whether it is the same is not rounded.
+    In lower precision two of them that are nearly as near may be taken for one another; whether one is the same is not
+    rounded.
     """
     x, vectors = normalize(x.float(), dim=-1), normalize(vectors.float(), dim=-1)
     at = (x @ vectors.T).argmax(dim=-1)

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.utils.checkpoint import checkpoint
 
 from zonkey.attention import Attention, LocalAttention, Seen, causal_bias
 
-Places = Float[Tensor, " Q"] | None
+Places = Float[Tensor, "*S Q"] | None
+Real = Bool[Tensor, "S _"] | None  # of the positions before; None: all
 QUIET = ("mlp.down", "attention.out", "cross.out")  # ends of residual branches: half the usual scale at the start
 
 
@@ -58,10 +59,10 @@ class Block(nn.Module):
         return x + self.mlp(self.norms[1](x))
 
     def extend(
-        self, x: Float[Tensor, "S Q D"], seen: Seen | None, at: Places = None, whole: bool = False
+        self, x: Float[Tensor, "S Q D"], seen: Seen | None, at: Places = None, whole: bool = False, real: Real = None
     ) -> tuple[Float[Tensor, "S Q D"], Seen]:
         """New positions after those ``seen``, causal or one ``whole``; they are the next ones, or ``at`` places."""
-        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen, at, whole)
+        attended, seen = cast(Attention, self.attention).extend(self.norms[0](x), seen, at, whole, real)
         x = x + attended
         return x + self.mlp(self.norms[1](x)), seen
 
@@ -83,12 +84,12 @@ class Encoder(nn.Module):
         return self.norm(self.blocks[-1](x, bias, keep, at))
 
     def extend(
-        self, x: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], at: Places = None
+        self, x: Float[Tensor, "S Q D"], seen: Sequence[Seen | None], at: Places = None, real: Real = None
     ) -> tuple[Float[Tensor, "S Q D"], list[Seen]]:
         """A block of positions that see one another and those ``seen`` before, which were computed without them."""
         x, after = lower_precision(x), []
         for block, past in zip(cast(Sequence[Block], self.blocks), seen, strict=True):
-            x, grown = block.extend(x, past, at, whole=True)
+            x, grown = block.extend(x, past, at, True, real)
             after.append(grown)
         return self.norm(x), after
 

@@ -266,3 +266,19 @@ def test_where_text_is_little_the_rest_is_never_expected(tmp_path: Path, corpus:
     assert 2 < used.sum() < 4000 and used[-1]
     chance = scores(4 * flow.vocabulary[~used][:9], built.candidates(1)).softmax(dim=-1)
     assert chance[:, ~used].sum() == 0 and chance.sum() == pytest.approx(9)
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_windows_that_are_read_side_by_side_need_not_be_as_long(block: int) -> None:
+    config = level_config(width=16, heads=2, window=8)
+    torch.manual_seed(0)
+    flow = Flow(config, block, 8)
+    x, hidden, t = sphere_noise((3, 8, 16), random()), sphere_noise((3, block, 16), random(1)), torch.rand(3, block)
+    start, none = torch.tensor([0, 2, 4]), torch.zeros(3, block, 16)
+    alone = [flow(hidden[[row]], t[[row]], none[[row]], x[[row], :at], at) for row, at in enumerate(start.tolist())]
+    seen, real = flow.unread, None
+    for at in range(0, 4, block):
+        seen = flow.read(x[:, at : at + block], seen, torch.full((3,), at), real)
+        real = torch.arange(at + block) < start[:, None]
+    together = flow(hidden, t, none, x[:, :0], start, seen, real)
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)

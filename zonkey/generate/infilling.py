@@ -82,9 +82,8 @@ def _fill(model: Zonkey, template: _Template, steps: int | None, seed: int) -> t
     """Whole texts, and the mean log probability of a byte where something was filled."""
     random, lengths = seeded(seed, device=model.device), template.lengths.tolist()
     if model.config.objective == "flow":
-        search = Search(model, random)
         holes = template.known.masked_fill(template.unknown, UNKNOWN).tolist()
-        found = [search.fill(row[:length]) for row, length in zip(holes, lengths, strict=True)]
+        found = Search(model, random).fill([row[:length] for row, length in zip(holes, lengths, strict=True)])
         return [text for text, _ in found], [score for _, score in found]
     filled, scores = _denoised(model, template, steps or model.config.steps, random)
     return [bytes(row[:length]) for row, length in zip(filled.tolist(), lengths, strict=True)], scores.tolist()

@@ -9,16 +9,19 @@ Shapes: S paths, U different strings, W bytes of the longest, K candidates, P ve
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from itertools import chain
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from zonkey.existence import NEVER
+from zonkey.attention import Seen
+from zonkey.existence import NEVER, real_positions
 from zonkey.flow import Candidates, Flow, scores
 from zonkey.model import Zonkey
 from zonkey.sphere import SAME, sphere_noise, to_sphere
@@ -26,12 +29,30 @@ from zonkey.text import BYTES
 
 PATHS = 24  # that are followed from one place, as far as words are whole there
 SPELT = 8  # the same, within words that are spelt
-BEHIND = 10.0  # nats; a path that is less likely by more than one which has come as far is given up
-UNSEEN = math.log(0.05)  # log of the chance that the next word is in no vocabulary
+BEHIND = 10.0  # nats; a path that is less likely by more than one which has come at least as far is given up
+UNSEEN = 0.05  # chance that the next word is in no vocabulary
 AHEAD = 24  # known bytes after a gap that have their say
 UNKNOWN = -1
 NONE = -2  # behind the end of a string
 LEAST = 1e-30  # probability
+BESIDE = 8  # texts that are searched side by side
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Window:
+    """The vectors of a window so far, and what a flow says of the next: asked once for all paths that share it."""
+
+    read: tuple[Float[Tensor, "A 2 H d"], ...] = ()  # keys and values of all layers, for each vector that was read
+    tail: tuple[Float[Tensor, " D"], ...] = ()  # vectors that the flow has not read yet
+    chance: Float[Tensor, " U"] | None = None  # log probability of every string
+
+    def __len__(self) -> int:
+        return len(self.read) + len(self.tail)
+
+    def then(self, vector: Float[Tensor, " D"]) -> "_Window":
+        """A window of one vector more."""
+        return _Window(self.read, (*self.tail, vector))
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,12 @@ class _Words:
     vectors: Float[Tensor, "U D"]
     bytes: Int[Tensor, "U W"]
     sizes: Int[Tensor, " U"]
+    noise: Float[Tensor, "Q D"]  # of a block: the same for all that are compared
+    empty: _Window
+
+    def room(self, window: _Window) -> _Window:
+        """A window that has room for one more: a full one is followed by a new one."""
+        return window if len(window) < self.flow.window else self.empty
 
 
 @dataclass(frozen=True)
@@ -53,29 +80,64 @@ class _Path:
     at: int
     written: bytes
     score: float
-    window: tuple[Float[Tensor, " D"], ...]
+    window: _Window
     spelt: bytes | None = None  # of a word that is in no vocabulary, so far
 
 
+# What a search asks for on its way: what comes after windows. It is sent a row of log probabilities for each.
+Asking = Generator[tuple[_Words, list[_Window]], Float[Tensor, "S U"], T]
+
+
 class Search:
-    """Fills gaps with the words of level 1's flow and what level 0's spells, or with the bytes of level 0 alone."""
+    """Fills gaps with the words of level 1's flow and what level 0's spells, or with the bytes of level 0 alone.
+
+    Texts are searched side by side: what they ask a flow for is answered together.
+    """
 
     def __init__(self, model: Zonkey, generator: torch.Generator) -> None:
-        self.model, self.generator = model, generator
+        self.model = model
         self.level = min(len(model.levels) - 1, 1)
-        self.words = _words(model, self.level)
-        self.letters = _words(model, 0) if self.level else None
+        self.words = _words(model, self.level, generator)
+        self.letters = _words(model, 0, generator) if self.level else None
+        self.compressed: dict[bytes, Float[Tensor, " D"]] = {}  # of words that are in no vocabulary
+        self.begun: dict[bytes, _Window] = {}  # of letters, by what is spelt so far
 
     @torch.no_grad()
-    def fill(self, text: list[int]) -> tuple[bytes, float]:
-        """The text with its gaps (:data:`UNKNOWN`) filled one after another, and the mean log probability of a byte."""
+    def fill(self, texts: Sequence[Sequence[int]]) -> list[tuple[bytes, float]]:
+        """Texts with their gaps (:data:`UNKNOWN`) filled, and the mean log probability of a byte of each."""
+        return [one for at in range(0, len(texts), BESIDE) for one in self._beside(texts[at : at + BESIDE])]
+
+    def _beside(self, texts: Sequence[Sequence[int]]) -> list[tuple[bytes, float]]:
+        """Answers all searches until each has come to its end."""
+        found: dict[int, tuple[bytes, float]] = {}
+        searches = [self._filled(text) for text in texts]
+        answers: dict[int, Tensor | None] = dict.fromkeys(range(len(texts)))
+        while answers:
+            asked: dict[int, tuple[_Words, list[_Window]]] = {}
+            for row, answer in answers.items():
+                try:
+                    asked[row] = next(searches[row]) if answer is None else searches[row].send(answer)
+                except StopIteration as end:
+                    found[row] = end.value
+            answers = {}
+            for words in (self.words, self.letters):
+                rows = [row for row, (of, _) in asked.items() if of is words]
+                if words is not None and rows:
+                    parts = [asked[row][1] for row in rows]
+                    chance = self._chances(words, [*chain(*parts)])
+                    answers |= dict(zip(rows, chance.split([len(part) for part in parts]), strict=True))
+        return [found[row] for row in range(len(texts))]
+
+    def _filled(self, text: Sequence[int]) -> Asking[tuple[bytes, float]]:
+        """One text, its gaps one after another."""
         text, total, count = list(text), 0.0, 0
         while UNKNOWN in text:
             start = text.index(UNKNOWN)
             stop = next((at for at in range(start, len(text)) if text[at] != UNKNOWN), len(text))
             ahead = next((at for at in range(stop, len(text)) if text[at] == UNKNOWN), len(text))
-            begin, window = self._before(bytes(text[:start]), self.level)
-            paths = self._follow(text, [_Path(begin, b"", 0.0, window)], min(ahead, stop + AHEAD))
+            begin, vectors = self._before(bytes(text[:start]), self.level)
+            path = _Path(begin, b"", 0.0, reduce(_Window.then, vectors, self.words.empty))
+            paths = yield from self._follow(text, path, min(ahead, stop + AHEAD))
             best = max(paths, key=lambda path: path.score)
             text[start:stop] = best.written[start - begin : stop - begin]
             total, count = total + best.score, count + best.at - begin
@@ -101,10 +163,10 @@ class Search:
             return len(known), tuple(x[0, first:])
         return int(offsets[last]), tuple(x[0, first:last])
 
-    def _follow(self, text: list[int], paths: list[_Path], goal: int) -> list[_Path]:
-        """Lengthen the likeliest paths until all have written up to ``goal``: place by place, so that those which are
-        compared have written as much."""
-        waiting, done = defaultdict(list, {paths[0].at: paths}), []
+    def _follow(self, text: list[int], path: _Path, goal: int) -> Asking[list[_Path]]:
+        """Ways on from a path until all have written up to ``goal``, the likeliest from every place: those which are
+        compared have written as much. At the goal some are within a word, and have not paid for the rest of it."""
+        waiting, done = defaultdict(list, {path.at: [path]}), []
         while waiting:
             at = min(waiting)
             here = waiting.pop(at)
@@ -113,107 +175,139 @@ class Search:
                 continue
             furthest = max(path.score for path in chain(here, done, *waiting.values()))
             here = [path for path in here if path.score > furthest - BEHIND]
-            spelt = self._spelt(text, _best((path for path in here if path.spelt is not None), SPELT))
+            spelt = yield from self._spelt(text, _best((path for path in here if path.spelt is not None), SPELT))
             whole = _best((path for path in (*here, *spelt) if path.spelt is None), PATHS)
-            said = self._said(text, whole)
+            said = yield from self._said(text, whole)
             new = [path for path in said if path.at == at]  # behind the end of a segment
-            grown = (*spelt, *said, *self._said(text, new), *self._spelt(text, _best((*whole, *new), PATHS)))
-            for path in grown:
+            begun = yield from self._said(text, new)
+            unknown = yield from self._spelt(text, _best((*whole, *new), PATHS))
+            for path in (*spelt, *said, *begun, *unknown):
                 if path.at > at:
                     waiting[path.at].append(path)
         return done
 
-    def _said(self, text: list[int], paths: list[_Path]) -> list[_Path]:
-        """One word further."""
-        return [
-            _lengthened(path, self.words, word, score)
-            for path, word, score in _likeliest(self.words, text, paths, self._chances(self.words, paths), PATHS)
-        ]
+    def _said(self, text: list[int], paths: list[_Path]) -> Asking[list[_Path]]:
+        """One word further, or behind the end of a segment."""
+        words, found = self.words, []
+        if not paths:
+            return []
+        chance = yield words, [path.window for path in paths]
+        chance = chance + math.log1p(-UNSEEN if self.letters else 0.0)
+        for path, word, score in _likeliest(words, text, paths, chance, PATHS):
+            string = bytes(words.bytes[word, : int(words.sizes[word])].tolist())
+            window = words.room(path.window).then(words.vectors[word]) if string else words.empty
+            found.append(_Path(path.at + len(string), path.written + string, score, window))
+        return found
 
-    def _spelt(self, text: list[int], paths: list[_Path]) -> list[_Path]:
+    def _spelt(self, text: list[int], paths: list[_Path]) -> Asking[list[_Path]]:
         """One letter of a word further, a new word where none is being spelt; or to the word's end."""
         letters, found = self.letters, []
-        if letters is None:
+        if letters is None or not paths:
             return []
-        before = [replace(path, window=tuple(letters.vectors[list(path.spelt or b"")])) for path in paths]
-        chance = self._chances(letters, before)
-        chance[[row for row, path in enumerate(paths) if path.spelt is None]] += UNSEEN
-        full = [len(one.window) + 1 >= letters.flow.window for one in before]
+        chance = yield letters, [self._begun(letters, path.spelt or b"") for path in paths]
+        chance[[row for row, path in enumerate(paths) if path.spelt is None]] += math.log(UNSEEN)
+        full = [len(path.spelt or b"") + 1 >= letters.flow.window for path in paths]
         chance[full, :-1] = NEVER  # nothing but its end
         for path, letter, score in _likeliest(letters, text, paths, chance, SPELT + PATHS):
             spelt = path.spelt or b""
             if letter == BYTES:
-                window = path.window if len(path.window) < self.words.flow.window else ()
-                found.append(replace(path, score=score, window=(*window, self._compressed(spelt)), spelt=None))
+                window = self.words.room(path.window).then(self._compressed(spelt))
+                found.append(_Path(path.at, path.written, score, window))
             else:
                 more = bytes([letter])
                 found.append(_Path(path.at + 1, path.written + more, score, path.window, spelt + more))
         return found
 
+    def _begun(self, letters: _Words, spelt: bytes) -> _Window:
+        """The window of what is spelt so far."""
+        if spelt not in self.begun:
+            before = self._begun(letters, spelt[:-1]) if spelt else letters.empty
+            self.begun[spelt] = before.then(letters.vectors[spelt[-1]]) if spelt else before
+        return self.begun[spelt]
+
     def _compressed(self, word: bytes) -> Float[Tensor, " D"]:
         """The vector of a segment of level 0 that nothing overlaps."""
+        if word in self.compressed:
+            return self.compressed[word]
         part = self.model.levels[0]
         x = embedding(torch.tensor([list(word)], device=self.model.device), to_sphere(self.model.codebook))
         x = torch.nn.functional.pad(x, (0, 0, 0, part.config.window - len(word)))
         mask = torch.arange(x.shape[1], device=x.device)[None] < len(word)
-        return part.compressor(x, torch.where(mask, 0.0, NEVER), mask)[0]
+        self.compressed[word] = part.compressor(x, torch.where(mask, 0.0, NEVER), mask)[0]
+        return self.compressed[word]
 
-    def _chances(self, words: _Words, paths: list[_Path]) -> Float[Tensor, "S U"]:
-        """Log probability of every string after every path; a full window is followed by a new one."""
-        flow = words.flow
-        if not paths:
-            return words.vectors.new_zeros(0, len(words.vectors))
-        windows = [path.window if len(path.window) < flow.window else () for path in paths]
-        out = words.vectors.new_zeros(len(windows), len(words.vectors))
-        for length in sorted({len(window) for window in windows}):
-            rows = [row for row, window in enumerate(windows) if len(window) == length]
-            known = words.vectors.new_zeros(len(rows), length, words.vectors.shape[1])
-            if length:
-                known = torch.stack([torch.stack(windows[row]) for row in rows])
-            chance = scores(self._asked(flow, known), words.candidates).softmax(dim=-1)
-            summed = out.new_zeros(len(rows), out.shape[1]).index_add(1, words.string, chance)
-            out[rows] = summed.clamp(min=LEAST).log()
-            if not length:
-                out[rows, -1] = NEVER  # no segment is empty
-        return out
+    def _chances(self, words: _Words, windows: Sequence[_Window]) -> Float[Tensor, "S U"]:
+        """Log probability of every string after every window; a full one is followed by a new one."""
+        windows = [words.room(window) for window in windows]
+        new = [window for window in dict.fromkeys(windows) if window.chance is None]
+        _read(words.flow, new)
+        alike = defaultdict(list)
+        for window in new:  # blocks that have begun alike, the last of a window may be shorter
+            alike[len(window.tail), min(words.flow.block, words.flow.window - len(window.read))].append(window)
+        for (inside, size), group in alike.items():
+            chance = scores(_asked(words, group, inside, size), words.candidates).softmax(dim=-1)
+            summed = chance.new_zeros(len(group), len(words.vectors)).index_add(1, words.string, chance)
+            for window, row in zip(group, summed.clamp(min=LEAST).log(), strict=True):
+                if not len(window):
+                    row[-1] = NEVER  # no segment is empty
+                window.chance = row
+        return torch.stack([window.chance for window in windows if window.chance is not None])  # all of them
 
-    def _asked(self, flow: Flow, known: Float[Tensor, "S P D"]) -> Float[Tensor, "S D"]:
-        """What the flow asks for next, where nothing but noise stands yet."""
-        count, length, width = known.shape
-        whole = length - length % flow.block
-        size = min(flow.block, flow.window - whole)
-        x = sphere_noise((count, size, width), self.generator, known.device)
-        t = known.new_ones(count, size)
-        inside = length - whole  # of a block that has begun
-        x[:, :inside], t[:, :inside] = known[:, whole:], 0.0
-        return flow(x, t, torch.zeros_like(x), known[:, :whole], whole)[:, inside]
+
+def _read(flow: Flow, windows: Sequence[_Window]) -> None:
+    """The blocks that are whole."""
+    while rows := [window for window in windows if len(window.tail) >= flow.block]:
+        known = torch.stack([torch.stack(window.tail[: flow.block]) for window in rows])
+        found = flow.read(known, *_seen(flow, rows))
+        new = torch.stack([torch.stack([part[:, :, -flow.block :] for part in layer]) for layer in found])
+        for window, kept in zip(rows, new.permute(2, 4, 0, 1, 3, 5).contiguous(), strict=True):
+            window.read, window.tail = (*window.read, *kept), window.tail[flow.block :]
+
+
+def _asked(words: _Words, windows: Sequence[_Window], inside: int, size: int) -> Float[Tensor, "S D"]:
+    """What the flow asks for next, where nothing but noise stands yet behind the first ``inside`` of a block's."""
+    x = words.noise[:size].repeat(len(windows), 1, 1)
+    t = x.new_ones(x.shape[:2])
+    if inside:
+        x[:, :inside], t[:, :inside] = torch.stack([torch.stack(window.tail) for window in windows]), 0.0
+    seen, start, real = _seen(words.flow, windows)
+    return words.flow(x, t, torch.zeros_like(x), x[:, :0], start, seen, real)[:, inside]
+
+
+def _seen(
+    flow: Flow, windows: Sequence[_Window]
+) -> tuple[Sequence[Seen | None], Int[Tensor, " S"], Bool[Tensor, "S P"] | None]:
+    """What the flow has read of windows, side by side: keys and values, how many there are, and which are real."""
+    start = torch.tensor([len(window.read) for window in windows], device=flow.end.device)
+    longest = int(start.max())
+    if not longest:
+        return flow.unread, start, None
+    nothing = torch.zeros_like(next(window.read[0] for window in windows if window.read))
+    rows = [one for window in windows for one in (*window.read, *[nothing] * (longest - len(window.read)))]
+    layers = torch.stack(rows).unflatten(0, (len(windows), longest)).permute(2, 3, 0, 4, 1, 5)
+    return [(keys, values) for keys, values in layers], start, real_positions(start, longest)
 
 
 def _likeliest(
     words: _Words, text: list[int], paths: list[_Path], chance: Float[Tensor, "S U"], count: int
 ) -> list[tuple[_Path, int, float]]:
-    """The likeliest ways on that agree with the text: a path, the string to lengthen it by, and its score then."""
-    if not paths:
-        return []
-    chance = chance.masked_fill(~_agrees(words, text, [path.at for path in paths]), NEVER)
+    """The likeliest ways on from one place that agree with the text: a path, the string to lengthen it by, and its
+    score then."""
+    chance = chance.masked_fill(~_agrees(words, text, paths[0].at), NEVER)
     total = chance + torch.tensor([path.score for path in paths], device=chance.device)[:, None]
-    best = total.flatten().topk(min(count, total.numel())).indices
-    found = ((index // total.shape[1], index % total.shape[1]) for index in best.tolist())
-    scored = ((row, word, float(total[row, word])) for row, word in found)
-    return [(paths[row], word, score) for row, word, score in scored if score > NEVER / 2]
+    best = total.flatten().topk(min(count, total.numel()))
+    return [
+        (paths[index // total.shape[1]], index % total.shape[1], score)
+        for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        if score > NEVER / 2
+    ]
 
 
 def _best(paths: Iterable[_Path], count: int) -> list[_Path]:
     return sorted(paths, key=lambda path: -path.score)[:count]
 
 
-def _lengthened(path: _Path, words: _Words, word: int, score: float) -> _Path:
-    string = bytes(words.bytes[word, : int(words.sizes[word])].tolist())
-    window = path.window if len(path.window) < words.flow.window else ()
-    return _Path(path.at + len(string), path.written + string, score, (*window, words.vectors[word]) if string else ())
-
-
-def _words(model: Zonkey, level: int) -> _Words:
+def _words(model: Zonkey, level: int, generator: torch.Generator) -> _Words:
     flow = model.levels[level].flow
     assert flow is not None  # the objective is flow
     candidates = model.candidates(level)
@@ -233,15 +327,16 @@ def _words(model: Zonkey, level: int) -> _Words:
         commonest.setdefault(read[at], at)
     vectors = found[[commonest.get(one, 0) for one in strings]]
     sizes = torch.tensor([len(one) for one in strings], device=model.device)
-    rows = torch.full((len(strings), max(map(len, strings))), NONE, device=model.device)
-    for at, one in enumerate(strings):
-        rows[at, : len(one)] = torch.tensor(list(one), device=model.device)
-    return _Words(flow, candidates, string, vectors, rows, sizes)
+    longest = max(map(len, strings))
+    spelt = [[*string, *[NONE] * (longest - len(string))] for string in strings]
+    rows = torch.tensor(spelt, dtype=torch.int16, device=model.device)
+    noise = sphere_noise((flow.block, found.shape[1]), generator, model.device)
+    return _Words(flow, candidates, string, vectors, rows, sizes, noise, _Window())
 
 
-def _agrees(words: _Words, text: list[int], at: list[int]) -> Bool[Tensor, "S U"]:
-    """Which strings agree with the known bytes from each place on; what is behind the text's end is not known."""
+def _agrees(words: _Words, text: list[int], at: int) -> Bool[Tensor, " U"]:
+    """Which strings agree with the known bytes from a place on; what is behind the text's end is not known."""
     longest = words.bytes.shape[1]
-    padded = torch.tensor([*text, *[UNKNOWN] * longest], device=words.bytes.device)
-    here = torch.stack([padded[place : place + longest] for place in at])[:, None]
-    return ((here == UNKNOWN) | (words.bytes == NONE) | (here == words.bytes)).all(dim=-1)
+    here = [*text[at : at + longest], *[UNKNOWN] * longest][:longest]
+    known = torch.tensor(here, dtype=words.bytes.dtype, device=words.bytes.device)
+    return ((known == UNKNOWN) | (words.bytes == NONE) | (known == words.bytes)).all(dim=-1)
