@@ -176,6 +176,22 @@ def test_what_is_drawn_is_noised_again_for_the_next_step() -> None:
     assert torch.pdist(seen[1][:, 0]).min() > 0.1, "every text has noise of its own"
 
 
+@pytest.mark.parametrize("told", [0.0, 0.5])
+def test_a_flow_hears_its_estimate_if_it_did_in_training(told: float) -> None:
+    built, seen = model(1), []
+    config = built.config.flow.model_copy(update={"self_condition": told})
+    built.config = built.config.model_copy(update={"flow": config})
+    ask = built.levels[0].flow.forward
+
+    def forward(x, t, estimate, *rest):
+        seen.append(bool(estimate.any()))
+        return ask(x, t, estimate, *rest)
+
+    built.levels[0].flow.forward = forward
+    sample(built, 2, 0, 3, "expected", random())
+    assert seen[:3] == [False, told > 0, told > 0]
+
+
 def sampled(objective: str, seed: int) -> torch.Tensor:
     """The last vectors that the sampler sees: what untrained networks make of them may read alike."""
     built, seen = model(1, objective), []

@@ -11,7 +11,7 @@ from zonkey.config import StageConfig, TrainConfig
 from zonkey.fit.muon import Muon
 
 BETAS = (0.9, 0.98)
-TABLES = ("meaning",)  # learned vectors of a vocabulary: a batch touches a few of them, most of them rarely
+TABLES = ("meaning",)  # learned vectors of a vocabulary, of which few stand in a batch
 TABLE_RATE = 50.0  # times the learning rate that other weights have
 
 

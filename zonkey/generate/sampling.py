@@ -94,9 +94,11 @@ def _flow(
             if watch:
                 watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
             asked = flow(x, known.new_full(shape[:2], t), estimate, known, start, seen)
-            estimate = expected(asked, candidates, sampler.temperature)
             chosen = _choose(asked, candidates, sampler, generator)
-            x = _step(x, estimate, chosen, t, following, sampler, generator)
+            if step + 1 < steps:
+                mean = expected(asked, candidates, sampler.temperature)
+                x = _step(x, mean, chosen, t, following, sampler, generator)
+                estimate = mean if model.config.flow.self_condition else estimate  # not heard in training otherwise
         known = torch.cat([known, chosen], dim=1)
     return _read(model, level, known, length, generator)
 
@@ -137,14 +139,15 @@ def _step(
     drawn, with fresh noise.
     """
     drawn = sampler.choice == "drawn"
-    goal, part = (chosen, 1.0) if drawn else (estimate, sampler.stochasticity)
-    flat, goal = x.flatten(0, 1), goal.flatten(0, 1)
+    flat, goal = x.flatten(0, 1), (chosen if drawn else estimate).flatten(0, 1)
     level = flat.new_full((len(flat),), following)
+    noised = goal
+    if drawn or sampler.stochasticity:
+        noised = geodesic(goal, sphere_noise(tuple(goal.shape), generator, goal.device), level)
+    if drawn:
+        return noised.view_as(x)
     out = geodesic(flat, goal, 1 - level / t)
-    if part:
-        noise = sphere_noise(tuple(goal.shape), generator, goal.device)
-        out = renew(out, geodesic(goal, noise, level), part)
-    return out.view_as(x)
+    return (renew(out, noised, sampler.stochasticity) if sampler.stochasticity else out).view_as(x)
 
 
 def _ended(x: Float[Tensor, "S P D"], flow: Flow) -> Bool[Tensor, "S P"]:
