@@ -8,7 +8,7 @@ Shapes: S windows, L positions of a window, P known ones, Q hidden ones, K candi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,9 +17,11 @@ from torch.nn.functional import cross_entropy, embedding, normalize
 
 from zonkey.attention import MASKED, Seen
 from zonkey.config import LevelConfig
+from zonkey.existence import NEVER
 from zonkey.sphere import SAME, to_sphere
 from zonkey.transformer import Encoder, Real, time_features
 
+UNKNOWN = -2  # which entry of a vocabulary stands for all others
 START = 0.5  # scale of the learned places at the start
 
 
@@ -30,6 +32,15 @@ class Candidates:
     vectors: Float[Tensor, "K D"]
     prior: Float[Tensor, " K"]  # log of how often it was seen
     meaning: Float[Tensor, "K D"] | None = None  # learned, beside what it looks like; None: asked for by looks alone
+    unknown: int | None = None  # the one that stands for all that is none of the others
+
+    @property
+    def certain(self) -> "Candidates":
+        """The same without the one that stands for what is none of them."""
+        if self.unknown is None:
+            return self
+        chosen = torch.arange(len(self.prior), device=self.prior.device) != self.unknown
+        return replace(self, prior=torch.where(chosen, self.prior, NEVER))
 
     @property
     def keys(self) -> Float[Tensor, "K D"]:
@@ -43,12 +54,14 @@ class Flow(nn.Module):
     The window is denoised in blocks of ``block`` positions: a hidden block sees itself and the known blocks before it;
     known vectors see those up to their own block. ``vocabulary`` holds vectors of text, each once, ``prior`` the
     logarithms of how often they stand there, and ``meaning`` what is learned of each beside what it looks like (none at
-    level 0, whose candidates are the bytes); ``end`` stands after a window's last vector.
+    level 0, whose candidates are the bytes). ``end`` stands after a window's last vector, and is the last entry; the
+    one before is ``unknown``, which is asked for where a vector is none of the others.
     """
 
     vocabulary: Float[Tensor, "K D"]
     prior: Float[Tensor, " K"]
     end: Float[Tensor, " D"]
+    unknown: Float[Tensor, " D"] | None
 
     def __init__(self, config: LevelConfig, block: int, entries: int) -> None:
         super().__init__()
@@ -62,6 +75,7 @@ class Flow(nn.Module):
         self.register_buffer("vocabulary", to_sphere(torch.randn(entries, width)))
         self.register_buffer("prior", torch.zeros(entries))
         self.register_buffer("end", to_sphere(torch.randn(width)))
+        self.register_buffer("unknown", to_sphere(torch.randn(width)) if entries else None)
         self.meaning = nn.Parameter(torch.zeros(entries, width)) if entries else None
 
     def forward(
@@ -111,12 +125,11 @@ class Flow(nn.Module):
         return [None] * len(self.encoder.blocks)
 
     def _known(self, x: Float[Tensor, "S P D"]) -> Float[Tensor, "S P D"]:
-        """What is heard of clean vectors: how they look and, of those of the vocabulary, what they mean."""
+        """What is heard of clean vectors: how they look and what they mean, or that they are unknown."""
         looks = self.noised(x)
         if self.meaning is None or not x.shape[1]:
             return looks
-        at = recognised(x, self.vocabulary)
-        return looks + torch.where((at >= 0)[..., None], embedding(at.clamp(min=0), self.meaning), 0.0)
+        return looks + embedding(recognised(x, self.vocabulary, UNKNOWN % len(self.vocabulary)), self.meaning)
 
     def _heard(self, t: Float[Tensor, "S Q"]) -> Float[Tensor, "S Q D"]:
         return self.time(time_features(t.flatten(), self.out.in_features)).unflatten(0, t.shape)
@@ -150,15 +163,18 @@ def expected(asked: Float[Tensor, "... D"], candidates: Candidates, temperature:
 
 
 @torch.no_grad()
-def recognised(x: Float[Tensor, "*R D"], vectors: Float[Tensor, "K D"]) -> Int[Tensor, "*R"]:
-    """Which of the ``vectors`` each one is (nearly): the likest if it is :data:`~zonkey.sphere.SAME`, or -1.
+def recognised(
+    x: Float[Tensor, "*R D"], vectors: Float[Tensor, "K D"], otherwise: int | None = None
+) -> Int[Tensor, "*R"]:
+    """Which of the ``vectors`` each one is (nearly): the likest if it is :data:`~zonkey.sphere.SAME`, or ``otherwise``
+    (-1 if None).
 
     In lower precision two of them that are nearly as near may be taken for one another; whether one is the same is not
     rounded.
     """
     x, vectors = normalize(x.float(), dim=-1), normalize(vectors.float(), dim=-1)
     at = (x @ vectors.T).argmax(dim=-1)
-    return torch.where((x * embedding(at, vectors)).sum(dim=-1) > SAME, at, -1)
+    return torch.where((x * embedding(at, vectors)).sum(dim=-1) > SAME, at, -1 if otherwise is None else otherwise)
 
 
 def vocabulary_loss(asked: Float[Tensor, "R D"], at: Int[Tensor, " R"], candidates: Candidates) -> Float[Tensor, " R"]:

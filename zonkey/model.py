@@ -14,7 +14,7 @@ from torch.nn.functional import embedding
 
 from zonkey.config import LossConfig, ModelConfig, parse
 from zonkey.existence import real_positions, to_documents
-from zonkey.flow import Candidates, Flow
+from zonkey.flow import UNKNOWN, Candidates, Flow
 from zonkey.level import Below, Level, LevelStep, Truth, flow_loss, level_step
 from zonkey.level.module import Length
 from zonkey.pretrained import Pretrained
@@ -118,7 +118,7 @@ class Zonkey(
         flow = self.levels[level].flow
         assert flow is not None  # the objective is flow
         if level:
-            return Candidates(flow.vocabulary, flow.prior, flow.meaning)
+            return Candidates(flow.vocabulary, flow.prior, flow.meaning, UNKNOWN % len(flow.vocabulary))
         vectors = torch.cat([to_sphere(self.codebook), flow.end[None]])
         return Candidates(vectors, vectors.new_zeros(len(vectors)))
 

@@ -83,9 +83,9 @@ def acquainted(built: Zonkey, texts: list[str]) -> Zonkey:
     for index, level in enumerate(built.levels):
         if index and level.flow is not None:
             x, lengths, _ = built.inputs(texts, index)
-            known = x[real_positions(lengths, x.shape[1])][: len(level.flow.vocabulary) - 1]
+            known = x[real_positions(lengths, x.shape[1])][: len(level.flow.vocabulary) - 2]
             level.flow.vocabulary[: len(known)] = known
-            level.flow.vocabulary[-1] = level.flow.end
+            level.flow.vocabulary[-2:] = torch.stack([level.flow.unknown, level.flow.end])
     return built
 
 

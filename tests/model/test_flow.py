@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, random
+from tests.model.build import TEXTS, bytes_batch, level_config, losses, model, random, segments_of
 from zonkey import Zonkey
 from zonkey.data import Corpus
 from zonkey.existence import NEVER
@@ -155,8 +155,25 @@ def test_what_is_no_candidate_is_not_counted() -> None:
     assert float(loss) == pytest.approx(math.log(2), abs=1e-6)
 
 
+def test_where_none_is_right_the_one_that_stands_for_these_is_asked_for() -> None:
+    """Of "abab" only "a" is a candidate, and "b" is unknown: of five positions, the end included, two are. Who asks for
+    nothing finds all as likely as they are common."""
+    built = model(1)
+    text = built._byte_truth(*bytes_batch(["abab"])).x
+    flow, level = built.levels[0].flow, built.levels[0]
+    segments = segments_of(torch.full((1, 4), -30.0), torch.tensor([4]), level.config.window, None)
+    unknown = sphere_noise((16,), random())
+    prior = torch.tensor([0.0, math.log(6.0), 0.0])
+    own = Candidates(torch.stack([text[0, 0], unknown, flow.end]), prior, unknown=1)
+    flow.forward = lambda x, t, estimate, known, start=0: torch.zeros_like(x)
+    loss = flow_loss(level, built.config.flow, text, segments, own, random())
+    assert float(loss) == pytest.approx((3 * math.log(8) + 2 * math.log(8 / 6)) / 5, abs=1e-6)
+    assert own.certain.prior.tolist() == [0.0, pytest.approx(NEVER), 0.0]
+
+
 def test_what_a_vector_means_is_heard_where_it_is_known_and_nowhere_else() -> None:
-    """A meaning of entry 3 changes what is asked for after that entry, read once or again, and after no other."""
+    """A meaning of entry 3 changes what is asked for after that entry, read once or again, and after no other; that of
+    the entry before the last is heard where no other is known."""
     torch.manual_seed(0)
     flow = Flow(level_config(width=16, heads=2, window=7), 1, 8)
     meaning = flow.meaning
@@ -171,8 +188,13 @@ def test_what_a_vector_means_is_heard_where_it_is_known_and_nowhere_else() -> No
     before = answers()
     with torch.no_grad():
         meaning[3] = sphere_noise((16,), random(2))
-    for old, new in zip(before, answers(), strict=True):
+    middle = answers()
+    for old, new in zip(before, middle, strict=True):
         assert (old[0] - new[0]).abs().max() > 1e-2 and torch.equal(old[1], new[1])
+    with torch.no_grad():
+        meaning[-2] = sphere_noise((16,), random(3))
+    for old, new in zip(middle, answers(), strict=True):
+        assert (old[1] - new[1]).abs().max() > 1e-2 and torch.equal(old[0], new[0])
 
 
 def test_a_flow_asks_for_a_candidate_by_what_it_looks_like_and_means() -> None:
@@ -231,13 +253,16 @@ def test_a_vocabulary_holds_the_commonest_vectors_and_how_often_they_stand_in_te
         every.append(level.windows(x, segments)[segments.own])
         ends += int((segments.own.sum(dim=1) < 8).sum())
     unit = torch.nn.functional.normalize(torch.cat(every), dim=1)
-    there = flow.prior[:-1] > NEVER / 2
-    used = torch.nn.functional.normalize(flow.vocabulary[:-1][there], dim=1)
+    there = flow.prior[:-2] > NEVER / 2
+    used = torch.nn.functional.normalize(flow.vocabulary[:-2][there], dim=1)
     assert torch.equal(flow.vocabulary[-1], flow.end) and flow.prior[-1] == pytest.approx(math.log(ends))
+    assert torch.equal(flow.vocabulary[-2], flow.unknown)
+    rest = len(unit) - float(flow.prior[:-2][there].exp().sum())
+    assert float(flow.prior[-2].exp()) == pytest.approx(max(rest, 1), abs=0.5), "all others are unknown"
     likeness = used @ unit.T
     assert (likeness.amax(dim=1) > 0.9999).all(), "all stand in the text"
     assert (used @ used.T).fill_diagonal_(0.0).max() <= SAME + 1e-4, "each once"
-    counts = flow.prior[:-1][there].exp()
+    counts = flow.prior[:-2][there].exp()
     assert torch.equal(counts, counts.sort(descending=True).values)
     assert (counts <= (likeness > SAME - 1e-4).sum(dim=1) + 0.1).all()
     assert counts.sum() >= 0.99 * (likeness.amax(dim=0) > SAME).sum(), "all that is known is counted"

@@ -15,7 +15,7 @@ from zonkey import Zonkey, generate, infill
 from zonkey.flow import Candidates
 from zonkey.generate import fill_gaps, sample
 from zonkey.generate.markup import LONGEST_GAP, Gap, parse_gaps
-from zonkey.generate.sampling import nucleus
+from zonkey.generate.sampling import TRIES, nucleus
 from zonkey.text import Latents
 
 objectives = pytest.mark.parametrize("objective", ["flow", "ddmm"])
@@ -109,7 +109,7 @@ def test_above_level_0_vectors_are_read_through_the_level_below() -> None:
     latents = built.encode(["One two three four five six seven."], 0)
     flow = built.levels[1].flow
     flow.vocabulary[: latents.vectors.shape[1]] = latents.vectors[0]
-    flow.vocabulary[-1] = flow.end
+    flow.vocabulary[-2:] = torch.stack([flow.unknown, flow.end])
     knowing(built, 1, torch.tensor([[2, 0, 1, *[len(flow.vocabulary) - 1] * 5]]))
     some = Latents(0, latents.vectors[:, [2, 0, 1]], torch.tensor([3]))
     assert sample(built, 1, 1, 2, "expected", random()) == built.decode(some)
@@ -174,6 +174,27 @@ def test_what_is_drawn_is_noised_again_for_the_next_step() -> None:
     angle = torch.cosine_similarity(seen[1], wanted.expand(seen[1].shape), dim=-1).acos() / (math.pi / 2)
     assert float(angle.detach().mean()) == pytest.approx(t, abs=0.03) and float(angle.detach().std()) < 0.2
     assert torch.pdist(seen[1][:, 0]).min() > 0.1, "every text has noise of its own"
+
+
+@pytest.mark.parametrize(("likely", "tries"), [(0.5, True), (1.0, False)])
+def test_a_text_that_asks_for_an_unknown_vector_is_drawn_anew(likely: float, tries: bool) -> None:
+    """Half of what is asked for is unknown, or all: then known vectors are taken in the end."""
+    built = with_sampler(model(2), choice="drawn", nucleus=1.0)
+    flow, given, read = built.levels[1].flow, [], []
+    flow.vocabulary[-2:] = torch.stack([flow.unknown, flow.end])
+    prior = torch.full((len(flow.vocabulary),), -1e9)
+    prior[[3, len(prior) - 1]], prior[-2] = math.log((1 - likely) / 2 + 1e-6), math.log(likely)
+    flow.prior.copy_(prior)
+    flow.forward = lambda x, *rest: (given.append(len(x)), torch.zeros_like(x))[1]
+    decode = built.decode
+    built.decode = lambda latents, **rest: (read.append(latents), decode(latents, **rest))[1]
+    texts = sample(built, 40, 1, 1, "expected", random())
+    assert len(texts) == 40 == sum(len(latents.vectors) for latents in read) and given[0] == 40
+    rounds = [size for size in given if size < 40]
+    assert bool(rounds) == tries or given.count(40) > TRIES
+    for latents in read:
+        inside = torch.arange(latents.vectors.shape[1]) < latents.lengths[:, None]
+        assert not (latents.vectors == flow.unknown).all(dim=-1)[inside].any()
 
 
 @pytest.mark.parametrize("told", [0.0, 0.5])

@@ -9,9 +9,10 @@ import torch
 
 from tests.model.build import model, random, segments_of
 from zonkey.flow import Candidates, Flow
-from zonkey.generate.search import AHEAD, UNKNOWN, UNSEEN, Search, _Path, _Window, _Words, _words
+from zonkey.generate.search import AHEAD, UNKNOWN, Search, _Path, _Window, _Words, _words
 
-WORDS = [b"the ", b"cat ", b"car ", b"runs", b"stop", b""]
+UNSEEN = 0.05  # chance that the next word is none of these
+WORDS = [b"the ", b"cat ", b"car ", b"runs", b"stop", None, b""]
 WIDTH = 8
 SPELT = b"spelt"  # stands for all that are no word
 
@@ -41,7 +42,7 @@ class Expecting(Flow):
                 likeness = vectors() @ seen[0][0][row, 0, at - 1]
                 last = WORDS[int(likeness.argmax())] if likeness.any() else SPELT
             chance = self.table.get(last, {})
-            logits = torch.tensor([math.log(chance.get(word, 1e-4)) for word in WORDS])
+            logits = torch.tensor([math.log(chance.get(word, UNSEEN if word is None else 1e-4)) for word in WORDS])
             asked.append((logits[:, None] * vectors()).sum(dim=0) / WIDTH**0.5)  # an inner product gives it back
         return torch.stack(asked)[:, None]
 
@@ -57,11 +58,11 @@ def search(expects: Flow, before: bytes = b"") -> Search:
     """
     rows = torch.full((len(WORDS), 4), -2)
     for at, word in enumerate(WORDS):
-        rows[at, : len(word)] = torch.tensor(list(word))
-    sizes = torch.tensor([len(word) for word in WORDS])
+        rows[at, : len(word or b"")] = torch.tensor(list(word or b""))
+    sizes = torch.tensor([len(word or b"") for word in WORDS])
     words = _Words(
         expects,
-        Candidates(vectors(), torch.zeros(len(WORDS))),
+        Candidates(vectors(), torch.zeros(len(WORDS)), unknown=len(WORDS) - 2),
         torch.arange(len(WORDS)),
         vectors(),
         rows,
@@ -100,8 +101,8 @@ def test_what_follows_has_its_say() -> None:
 
 def test_its_score_is_the_mean_log_probability_of_a_byte() -> None:
     table = {None: {b"the ": 0.8, b"runs": 0.2}, b"the ": {b"cat ": 0.75, b"car ": 0.25}}
-    total = sum(table[None].values()) + 4e-4, sum(table[b"the "].values()) + 4e-4
-    want = math.log(0.8 / total[0]) + math.log(0.75 / total[1]) + 2 * math.log(1 - UNSEEN)  # both are no unknown words
+    total = (sum(table[word].values()) + 4e-4 + UNSEEN for word in (None, b"the "))
+    want = math.log(0.8 / next(total)) + math.log(0.75 / next(total))
     text, score = search(Expecting(table)).fill([holes("the ____")])[0]
     assert text == b"the cat " and score == pytest.approx(want / 8, abs=1e-5)
 
@@ -119,7 +120,7 @@ def test_a_full_window_is_followed_by_a_new_one(window: int) -> None:
 
 
 def test_who_expects_nothing_but_ends_comes_to_one() -> None:
-    table = {word: {b"": 1.0} for word in [None, *WORDS]}
+    table = {word: {b"": 1.0} for word in WORDS}
     assert len(search(Expecting(table)).fill([holes("the ____ ____")])[0][0]) == 13
 
 
@@ -193,9 +194,10 @@ def test_words_are_the_vocabularys_and_bytes_the_alphabet() -> None:
     strings = [bytes(row[: int(size)].tolist()) for row, size in zip(words.bytes, words.sizes, strict=True)]
     decoded = built.levels[0].decode(flow.vocabulary[:, None], torch.ones(len(flow.vocabulary), dtype=torch.long))
     read = built.read_bytes(decoded.x, decoded.lengths)
-    for at, string in enumerate(words.string.tolist()):
+    for at, string in enumerate(words.string.tolist()[:-2]):
         assert strings[string] == (b"" if at == 3 else read[at])
-    assert strings[-1] == b"" and len(set(strings)) == len(strings)
+    assert strings[-2:] == [b"", b""] and len(set(strings)) == len(strings) - 1
+    assert words.string.tolist().count(len(strings) - 2) == 1 == (words.string[-2:] == len(strings) - 2).sum()
     letters = _words(built, 0, random())
     assert sorted(letters.bytes[:-1, 0].tolist()) == list(range(256)) and letters.sizes.tolist() == [1] * 256 + [0]
 

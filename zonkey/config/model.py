@@ -94,7 +94,7 @@ class FlowConfig(Frozen):
     rows: Positive  # windows of each level for each text of a batch, with noise of their own
     block: Positive  # positions that leave the noise together, given those before; a window or more: all together
     least_noise: Fraction  # below it a vector is as good as known: learned and sampled above it only
-    vocabulary: Positive  # vectors of the level below that are kept for comparison; above level 0
+    vocabulary: Annotated[Positive, Field(ge=3)]  # vectors of the level below that are compared with; above level 0
     self_condition: Fraction  # of the rows see an earlier estimate in training
     ema: Rate  # decay of the averaged weights used for sampling
 

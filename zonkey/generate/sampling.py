@@ -6,7 +6,7 @@ Shapes: S samples, P positions so far, Q of a block, D width.
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
@@ -19,6 +19,7 @@ from zonkey.sphere import SAME, geodesic, mix, renew, sphere_noise
 from zonkey.text import Latents
 
 Watch = Callable[[float, list[str]], None]
+TRIES = 16  # at a text, before it is written in known vectors whatever the flow asks for
 
 
 def generate(
@@ -75,15 +76,42 @@ def sample(
 def _flow(
     model: Zonkey, n: int, level: int, steps: int, length: Length, generator: torch.Generator, watch: Watch | None
 ) -> list[str]:
+    """Texts whose vectors are all known: one that asks for an unknown vector is given up, and another is begun.
+
+    So they are drawn as the flow draws those which need none. A text that is watched, or that takes the likeliest, has
+    one try, and known vectors alone.
+    """
+    tries = 0 if watch or model.config.sampler.choice == "likeliest" else TRIES
+    found: list[str] = []
+    for left in range(tries, -1, -1):
+        x = _drawn(model, n - len(found), level, steps, length, generator, watch, certain=not left)
+        complete = x[~_lost(x, model.levels[level].flow)]
+        found += _read(model, level, complete, length, generator)
+        if len(found) == n:
+            break
+    return found
+
+
+def _drawn(
+    model: Zonkey,
+    n: int,
+    level: int,
+    steps: int,
+    length: Length,
+    generator: torch.Generator,
+    watch: Watch | None,
+    certain: bool,
+) -> Float[Tensor, "S P D"]:
     """Block after block of a window leaves the noise; what the flow expects conditions its next step.
 
-    The first end ends the text.
+    The first end ends a text; ``certain`` ones ask for no unknown vector.
     """
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
     candidates, least = model.candidates(level), model.config.flow.least_noise
+    candidates = candidates.certain if certain else candidates
     known, seen = candidates.vectors.new_zeros(n, 0, candidates.vectors.shape[-1]), flow.unread
-    while known.shape[1] < flow.window and not _ended(known, flow).any(dim=1).all():
+    while known.shape[1] < flow.window and not ((_ends(known, flow) < known.shape[1]) | _lost(known, flow)).all():
         start = known.shape[1]
         if start:
             seen = flow.read(known[:, start - flow.block :], seen, start - flow.block)
@@ -100,7 +128,7 @@ def _flow(
                 x = _step(x, mean, chosen, t, following, sampler, generator)
                 estimate = mean if model.config.flow.self_condition else estimate  # not heard in training otherwise
         known = torch.cat([known, chosen], dim=1)
-    return _read(model, level, known, length, generator)
+    return known
 
 
 def _choose(
@@ -150,10 +178,22 @@ def _step(
     return (renew(out, noised, sampler.stochasticity) if sampler.stochasticity else out).view_as(x)
 
 
-def _ended(x: Float[Tensor, "S P D"], flow: Flow) -> Bool[Tensor, "S P"]:
-    """Where the end stands; a text has at least one vector."""
+def _ends(x: Float[Tensor, "S P D"], flow: Flow) -> Int[Tensor, " S"]:
+    """Where the first end stands, or P; a text has at least one vector."""
     ended = cosine_similarity(x, flow.end, dim=-1) > SAME
-    return ended & (torch.arange(x.shape[1], device=x.device) > 0)
+    return _first(ended & (torch.arange(x.shape[1], device=x.device) > 0))
+
+
+def _lost(x: Float[Tensor, "S P D"], flow: Flow | None) -> Bool[Tensor, " S"]:
+    """Which texts hold an unknown vector before their end."""
+    if flow is None or flow.unknown is None:
+        return torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    return _first(cosine_similarity(x, flow.unknown, dim=-1) > SAME) < _ends(x, flow)
+
+
+def _first(there: Bool[Tensor, "S P"]) -> Int[Tensor, " S"]:
+    """Where it is true for the first time, or P."""
+    return (there.cumsum(dim=1) == 0).sum(dim=1)
 
 
 def _read(
@@ -162,8 +202,9 @@ def _read(
     """Texts of windows of ``level``, up to their first end."""
     flow = model.levels[level].flow
     assert flow is not None
-    ended = _ended(x, flow)
-    lengths = torch.where(ended.any(dim=1), ended.int().argmax(dim=1), x.shape[1])
+    if not len(x):
+        return []
+    lengths = _ends(x, flow)
     x = x[:, : int(lengths.max())]
     if level == 0:
         return model.read(x, lengths)

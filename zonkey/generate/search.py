@@ -7,7 +7,6 @@ the level below, which says where it ends, too (docs/experiments.md).
 Shapes: S paths, U different strings, W bytes of the longest, K candidates, P vectors of a window, D width.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from zonkey.text import BYTES
 PATHS = 24  # that are followed from one place, as far as words are whole there
 SPELT = 8  # the same, within words that are spelt
 BEHIND = 10.0  # nats; a path that is less likely by more than one which has come at least as far is given up
-UNSEEN = 0.05  # chance that the next word is in no vocabulary
 AHEAD = 24  # known bytes after a gap that have their say
 UNKNOWN = -1
+UNSPELT = -2  # which string stands for words that are in no vocabulary
 NONE = -2  # behind the end of a string
 LEAST = 1e-30  # probability
 BESIDE = 8  # texts that are searched side by side
@@ -46,6 +45,7 @@ class _Window:
     read: tuple[Float[Tensor, "A 2 H d"], ...] = ()  # keys and values of all layers, for each vector that was read
     tail: tuple[Float[Tensor, " D"], ...] = ()  # vectors that the flow has not read yet
     chance: Float[Tensor, " U"] | None = None  # log probability of every string
+    unknown: float = NEVER  # log probability that it is none of them
 
     def __len__(self) -> int:
         return len(self.read) + len(self.tail)
@@ -57,7 +57,10 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Words:
-    """What a flow may choose: strings, and a vector for each; the end of a segment is the last, and empty."""
+    """What a flow may choose: strings, and a vector for each; the end of a segment is the last, and empty.
+
+    Above level 0 the one before stands for words that are in no vocabulary, and is never chosen: they are spelt.
+    """
 
     flow: Flow
     candidates: Candidates
@@ -192,7 +195,6 @@ class Search:
         if not paths:
             return []
         chance = yield words, [path.window for path in paths]
-        chance = chance + math.log1p(-UNSEEN if self.letters else 0.0)
         for path, word, score in _likeliest(words, text, paths, chance, PATHS):
             string = bytes(words.bytes[word, : int(words.sizes[word])].tolist())
             window = words.room(path.window).then(words.vectors[word]) if string else words.empty
@@ -205,7 +207,8 @@ class Search:
         if letters is None or not paths:
             return []
         chance = yield letters, [self._begun(letters, path.spelt or b"") for path in paths]
-        chance[[row for row, path in enumerate(paths) if path.spelt is None]] += math.log(UNSEEN)
+        begun = [0.0 if path.spelt is not None else self.words.room(path.window).unknown for path in paths]
+        chance = chance + torch.tensor(begun, device=chance.device)[:, None]
         full = [len(path.spelt or b"") + 1 >= letters.flow.window for path in paths]
         chance[full, :-1] = NEVER  # nothing but its end
         for path, letter, score in _likeliest(letters, text, paths, chance, SPELT + PATHS):
@@ -248,6 +251,8 @@ class Search:
             chance = scores(_asked(words, group, inside, size), words.candidates).softmax(dim=-1)
             summed = chance.new_zeros(len(group), len(words.vectors)).index_add(1, words.string, chance)
             for window, row in zip(group, summed.clamp(min=LEAST).log(), strict=True):
+                if words.candidates.unknown is not None:
+                    window.unknown, row[UNSPELT] = float(row[UNSPELT]), NEVER
                 if not len(window):
                     row[-1] = NEVER  # no segment is empty
                 window.chance = row
@@ -315,21 +320,23 @@ def _words(model: Zonkey, level: int, generator: torch.Generator) -> _Words:
     end = torch.nn.functional.cosine_similarity(found, flow.end, dim=-1) > SAME
     if level:
         decoded = model.levels[level - 1].decode(found[:, None], torch.ones_like(end, dtype=torch.long))
-        read = model.read_bytes(decoded.x, decoded.lengths)
+        written = model.read_bytes(decoded.x, decoded.lengths)
     else:
-        read = [bytes([value]) for value in range(BYTES)] + [b""]
-    read = [b"" if ends else string for string, ends in zip(read, end.tolist(), strict=True)]
-    strings = [*sorted({string for string in read if string}), b""]
+        written = [bytes([value]) for value in range(BYTES)] + [b""]
+    read = [b"" if ends else string for string, ends in zip(written, end.tolist(), strict=True)]
+    special: list[bytes | None] = [b""] if candidates.unknown is None else [None, b""]
+    strings = [*sorted({string for at, string in enumerate(read) if string and at != candidates.unknown}), *special]
     number = {string: at for at, string in enumerate(strings)}
-    string = torch.tensor([number[one] for one in read], device=model.device)
-    commonest: dict[bytes, int] = {}
+    named = [None if at == candidates.unknown else string for at, string in enumerate(read)]
+    string = torch.tensor([number[one] for one in named], device=model.device)
+    commonest: dict[bytes | None, int] = {}
     for at in candidates.prior.argsort(descending=True, stable=True).tolist():
-        commonest.setdefault(read[at], at)
+        commonest.setdefault(named[at], at)
     vectors = found[[commonest.get(one, 0) for one in strings]]
-    sizes = torch.tensor([len(one) for one in strings], device=model.device)
-    longest = max(map(len, strings))
-    spelt = [[*string, *[NONE] * (longest - len(string))] for string in strings]
-    rows = torch.tensor(spelt, dtype=torch.int16, device=model.device)
+    spelt = [one or b"" for one in strings]
+    sizes = torch.tensor([len(one) for one in spelt], device=model.device)
+    padded = [[*one, *[NONE] * (int(sizes.max()) - len(one))] for one in spelt]
+    rows = torch.tensor(padded, dtype=torch.int16, device=model.device)
     noise = sphere_noise((flow.block, found.shape[1]), generator, model.device)
     return _Words(flow, candidates, string, vectors, rows, sizes, noise, _Window())
 

@@ -79,7 +79,7 @@ def flow_loss(
     """Cross-entropy of what hidden positions of windows were, among ``candidates``, up to the end of the segment.
 
     Every block has a noise level of its own, uniform between ``least_noise`` and 1, or 1 in a share :data:`BLIND` of
-    all. Nothing is asked where the truth is none of the candidates, for none of them could be right.
+    all. Where the truth is none of the candidates the one that stands for these is asked for.
     """
     flow = level.flow
     assert flow is not None  # the objective is flow
@@ -100,7 +100,7 @@ def flow_loss(
     for part in order.chunk(BUCKETS):  # by length: little is computed behind the end
         longest = int(share[part].sum(dim=1).max())
         found = _asked(flow, config, truth[part, :longest], hidden[part, :longest], t[part, :longest], candidates)
-        right = recognised(truth[part, :longest], candidates.vectors)
+        right = recognised(truth[part, :longest], candidates.vectors, candidates.unknown)
         loss = vocabulary_loss(found.flatten(0, 1), right.flatten(), candidates).view_as(right)
         total = total + (loss * share[part, :longest]).sum()
         asked = asked + (share[part, :longest] * (right >= 0)).sum()

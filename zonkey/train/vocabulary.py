@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from zonkey.data import Corpus
 from zonkey.existence import NEVER
+from zonkey.flow import UNKNOWN
 from zonkey.model import Zonkey
 from zonkey.runtime import generator
 from zonkey.sphere import SAME, to_sphere
@@ -56,7 +57,9 @@ class Tally:
 
 @torch.no_grad()
 def remember(model: Zonkey, corpus: Corpus, seed: int) -> None:
-    """Fill the vocabularies of all flows from texts in random order; the end of segments is the last entry.
+    """Fill the vocabularies of all flows from texts in random order.
+
+    The last entries stand for all vectors that are none of the others, and for the end of segments.
 
     Where text has fewer different vectors than there is room for, the rest is never chosen.
     """
@@ -75,10 +78,12 @@ def remember(model: Zonkey, corpus: Corpus, seed: int) -> None:
             read, ends = read + len(found), ends + int(last.sum())
             if read >= READ * entries:
                 break
-        vectors, counts = tally.commonest(entries - 1)
+        vectors, counts = tally.commonest(entries - 2)
         flow = level.flow
         flow.vocabulary[: len(vectors)] = to_sphere(vectors).to(flow.vocabulary.device)
-        flow.vocabulary[-1] = flow.end
+        assert flow.unknown is not None  # there is a vocabulary
+        flow.vocabulary[UNKNOWN], flow.vocabulary[-1] = flow.unknown, flow.end
         flow.prior.fill_(NEVER)
         flow.prior[: len(counts)] = counts.log().to(flow.prior.device)
+        flow.prior[UNKNOWN] = math.log(max(read - float(counts.sum()), 1))
         flow.prior[-1] = math.log(max(ends, 1))
