@@ -81,10 +81,15 @@ def _flow(
     So they are drawn as the flow draws those which need none. A text that is watched, or that takes the likeliest, has
     one try, and known vectors alone.
     """
+
+    def show(t: float, x: Float[Tensor, "S P D"]) -> None:
+        if watch:
+            watch(t, _read(model, level, x, length, generator))
+
     tries = 0 if watch or model.config.sampler.choice == "likeliest" else TRIES
     found: list[str] = []
     for left in range(tries, -1, -1):
-        x = _drawn(model, n - len(found), level, steps, length, generator, watch, certain=not left)
+        x = _drawn(model, n - len(found), level, steps, generator, show, certain=not left)
         complete = x[~_lost(x, model.levels[level].flow)]
         found += _read(model, level, complete, length, generator)
         if len(found) == n:
@@ -97,14 +102,14 @@ def _drawn(
     n: int,
     level: int,
     steps: int,
-    length: Length,
     generator: torch.Generator,
-    watch: Watch | None,
+    show: Callable[[float, Tensor], None],
     certain: bool,
 ) -> Float[Tensor, "S P D"]:
-    """Block after block of a window leaves the noise; what the flow expects conditions its next step.
+    """Block after block of a window leaves the noise; a flow that heard an estimate in training hears its last answer.
 
-    The first end ends a text; ``certain`` ones ask for no unknown vector.
+    The first end ends a text; ``certain`` ones ask for no unknown vector. What there is so far is shown with its noise
+    level before every step.
     """
     flow, sampler = model.levels[level].flow, model.config.sampler
     assert flow is not None  # the objective is flow
@@ -119,14 +124,13 @@ def _drawn(
         x, estimate = sphere_noise(shape, generator, model.device), known.new_zeros(shape)
         for step in range(steps):
             t, following = (1 - (1 - least) * at / steps for at in (step, step + 1))
-            if watch:
-                watch(t, _read(model, level, torch.cat([known, x], dim=1), length, generator))
+            show(t, torch.cat([known, x], dim=1))
             asked = flow(x, known.new_full(shape[:2], t), estimate, known, start, seen)
             chosen = _choose(asked, candidates, sampler, generator)
             if step + 1 < steps:
                 mean = expected(asked, candidates, sampler.temperature)
                 x = _step(x, mean, chosen, t, following, sampler, generator)
-                estimate = mean if model.config.flow.self_condition else estimate  # not heard in training otherwise
+                estimate = mean if model.config.flow.self_condition else estimate
         known = torch.cat([known, chosen], dim=1)
     return known
 

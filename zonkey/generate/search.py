@@ -323,21 +323,22 @@ def _words(model: Zonkey, level: int, generator: torch.Generator) -> _Words:
         written = model.read_bytes(decoded.x, decoded.lengths)
     else:
         written = [bytes([value]) for value in range(BYTES)] + [b""]
-    read = [b"" if ends else string for string, ends in zip(written, end.tolist(), strict=True)]
-    special: list[bytes | None] = [b""] if candidates.unknown is None else [None, b""]
-    strings = [*sorted({string for at, string in enumerate(read) if string and at != candidates.unknown}), *special]
+    read: list[bytes | None] = [b"" if ends else one for one, ends in zip(written, end.tolist(), strict=True)]
+    special: list[bytes | None] = [b""]
+    if candidates.unknown is not None:
+        read[candidates.unknown], special = None, [None, b""]
+    strings = [*sorted({one for one in read if one}), *special]
     number = {string: at for at, string in enumerate(strings)}
-    named = [None if at == candidates.unknown else string for at, string in enumerate(read)]
-    string = torch.tensor([number[one] for one in named], device=model.device)
+    string = torch.tensor([number[one] for one in read], device=model.device)
     commonest: dict[bytes | None, int] = {}
     for at in candidates.prior.argsort(descending=True, stable=True).tolist():
-        commonest.setdefault(named[at], at)
+        commonest.setdefault(read[at], at)
     vectors = found[[commonest.get(one, 0) for one in strings]]
     spelt = [one or b"" for one in strings]
     sizes = torch.tensor([len(one) for one in spelt], device=model.device)
     padded = [[*one, *[NONE] * (int(sizes.max()) - len(one))] for one in spelt]
     rows = torch.tensor(padded, dtype=torch.int16, device=model.device)
-    noise = sphere_noise((flow.block, found.shape[1]), generator, model.device)
+    noise = sphere_noise((min(flow.block, flow.window), found.shape[1]), generator, model.device)
     return _Words(flow, candidates, string, vectors, rows, sizes, noise, _Window())
 
 
