@@ -21,10 +21,12 @@ help: ## list the targets
 
 repro: $(STAMP) ## run the pipeline: whatever changed since the last run (ARGS=... for dvc repro)
 	@test -e .git || dvc config --local core.no_scm true
+	zonkey check
 	zonkey mend
 	dvc repro $(ARGS)
 
 suites: $(STAMP) ## run the heavier measurements of suites/dvc.yaml (ARGS=... for dvc repro)
+	zonkey check
 	zonkey mend
 	dvc repro suites/dvc.yaml $(ARGS)
 
@@ -47,6 +49,7 @@ strip: $(STAMP) ## take the outputs out of notebooks/, as they are committed
 	zonkey notebooks strip notebooks notebooks
 
 publish: $(STAMP) ## copy what the pipeline made into reports/, without running what it depends on
+	zonkey check
 	dvc repro --single-item publish
 
 results: $(STAMP) ## write docs/results.md from the published metrics

@@ -195,6 +195,39 @@ def test_variants_and_budgets_have_plain_names(at: Place, value: Node, name: str
     assert "is no word" in message and "letters, digits and '_' only" in message
 
 
+INJECTIONS = {  # what DVC would put into a shell command as it stands
+    "profile": ("profile", "x; touch made #"),
+    "profile, elsewhere": ("profile", "../../made"),
+    "seed": ("seeds", ["0; touch made"]),
+    "budget": ("budgets", {"x; touch made": {"steps": 1.0, "text": 1.0}}),
+    "variant": ("ablations.variants", {"x; touch made": {"title": "t", "changes": {}}}),
+    "level": ("pipeline.train", {"0; touch made": "data/corpus/corpus.json"}),
+    "corpus": ("pipeline.prepare", "x; touch made"),
+}
+
+
+@pytest.mark.parametrize("kind", INJECTIONS)
+def test_what_becomes_a_command_is_checked_first(kind: str, folder: Path, capsys: pytest.CaptureFixture) -> None:
+    name, value = INJECTIONS[kind]
+    values = changed(tuple(name.split(".")), value)
+    with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(values, stream)
+    refused(capsys, ["check"], "params.yaml: ", name.rpartition(".")[0])
+
+
+def test_make_checks_the_parameters_before_dvc_reads_them(root: Path) -> None:
+    rules = re.findall(r"(?m)^([a-z-]+):[^\n]*##.*\n((?:\t.*\n)+)", (root / "Makefile").read_text(encoding="utf-8"))
+    running = {name: lines for name, lines in rules if "\tdvc " in lines}
+    assert set(running) >= {"repro", "suites", "publish"}
+    for name, lines in running.items():
+        assert "\tzonkey check\n" in lines[: lines.index("\tdvc ")], name
+
+
+def test_valid_parameters_are_told_in_a_line(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out == "params.yaml: profile default, 2 levels\n"
+
+
 def test_every_file_name_in_the_parameters_is_guarded() -> None:
     """``dvc.yaml`` makes paths and commands of these, so they have a pattern."""
     assert "pattern" in PLACES[("profile",)]
@@ -287,7 +320,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_files_that_hold_no_parameters(folder: Path, content: bytes, says: str, capsys: pytest.CaptureFixture) -> None:
     path = folder / "params.yaml"
     path.write_bytes(content)
-    for command in (["profile"], ["speed", "--steps", "1"]):
+    for command in (["check"], ["profile"], ["speed", "--steps", "1"]):
         refused(capsys, command, "params.yaml", says)
         assert path.read_bytes() == content and {one.name for one in folder.iterdir()} == {"params.yaml", "profiles"}
 

@@ -1,4 +1,4 @@
-"""Commands that need no torch themselves: profile, info, mend, notebooks."""
+"""Commands that need no torch themselves: profile, check, info, mend, notebooks."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     one.add_argument("--params", type=Path, default=Path("params.yaml"), help="(%(default)s)")
     one.add_argument("--profiles", type=Path, default=Path("profiles"), help="(%(default)s)")
     one.set_defaults(run=_profile)
+
+    one = commands.add_parser(
+        "check",
+        parents=[common],
+        help="refuse params.yaml before anything runs",
+        description="Read params.yaml and say what is wrong with it. `make repro` begins with this: DVC puts names from "
+        "params.yaml into commands and paths without looking at them.",
+    )
+    one.add_argument("--params", type=Path, default=Path("params.yaml"), help="(%(default)s)")
+    one.set_defaults(run=_check)
 
     one = commands.add_parser(
         "info",
@@ -83,6 +93,13 @@ def _profile(options: argparse.Namespace) -> None:
     else:
         changes = profile.apply(options.name, options.params, options.profiles, _pairs(options.set))
     sys.stdout.writelines(f"{change}\n" for change in changes or [f"{options.params} is up to date"])
+
+
+def _check(options: argparse.Namespace) -> None:
+    from zonkey.config import load_config
+
+    config = load_config(options.params)
+    sys.stdout.write(f"{options.params}: profile {config.profile}, {len(config.model.levels)} levels\n")
 
 
 def _info(options: argparse.Namespace) -> None:
