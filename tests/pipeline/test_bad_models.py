@@ -101,6 +101,7 @@ DAMAGED = {  # seen by every command, before anything is allocated
     "a newer version": (configured(lambda c: c.update(depth=1)), (CONFIG, "this version", "unknown parameter 'depth'")),
     "a broken chain": (configured(lambda c: c["levels"][1].update(width=64)), (CONFIG, "levels[1].width is 64")),
     "heads that do not divide": (configured(lambda c: c["levels"][0].update(heads=3)), (CONFIG, "width 16", "heads 3")),
+    "a level dropped": (configured(lambda c: c["levels"].pop()), ("levels.1", "train or copy the model again")),
     "an absurd width": (configured(lambda c: c["levels"][0].update(width=2**40)), (CONFIG, str(2**40), "at most")),
     "absurdly many layers": (
         configured(lambda c: c["levels"][0].update(denoiser_layers=10**9)),

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["infill", "a {gap} b", "--steps", "0"], ("--steps", "'0'")),
         (["generate", "--seed", "-1"], ("--seed", "'-1'", "from 0 to 4294967295")),
         (["generate", "--seed", HUGE], ("--seed", HUGE, "from 0 to 4294967295")),
-        (["generate", "--level", "-1"], ("--level", "'-1'")),
+        (["generate", "--level", "-1"], ("--level", "'-1'", "from 0 to 7")),
         (["generate", "--level", "top"], ("--level", "'top'")),
         (["generate", "--length", "long"], ("--length", "'long'", "the nearest is")),
         (["reconstruct", "some text", "--noise", "2"], ("--noise", "'2'", "from 0 to 1")),
@@ -156,6 +156,25 @@ def test_any_text_is_cut_and_written_again(text: str, folder: Path, capfdbinary:
     assert main(["infill", "--model", str(folder), "--steps", "1", f"{text}{{gap:4}}{text}"]) == 0
     out = capfdbinary.readouterr().out.decode().splitlines()
     assert out[-1].endswith(text.splitlines()[-1])
+
+
+def test_a_terminal_gets_control_characters_as_text(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture
+) -> None:
+    text = "red \x1b[31m bell \x07 two\tcolumns \x9b1m é"
+    given = ["segment", "--model", str(folder), text]
+    assert main(given) == 0
+    assert b"\x1b[31m" in capfdbinary.readouterr().out.replace(zonkey.cli.text.MARK.encode(), b"")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(given) == 0
+    shown = capfdbinary.readouterr().out.decode().replace(zonkey.cli.text.MARK, "")
+    assert r"red \x1b[31m bell \x07 two" in shown and "\tcolumns" in shown and "é" in shown
+    assert not zonkey.cli.text.CONTROL.search(shown)
+
+
+def test_a_name_of_thousands_of_letters_is_shortened(capsys: pytest.CaptureFixture) -> None:
+    said = refused(capsys, ["info", "x" * 5000], "xxx", "File name too long; give a shorter name")
+    assert " ... " in said
 
 
 def test_many_lines_go_through_the_model_a_batch_at_a_time(

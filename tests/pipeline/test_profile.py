@@ -100,6 +100,7 @@ def test_set_changes_values_and_what_follows(folder: Path) -> None:
         (["tiny", "--set", "data.source=text"], "source is 'text' but path is None"),
         (["--set", "seed=1"], "--set needs the NAME of a profile"),
         (["broken"], "broken.yaml is not valid YAML"),
+        (["misspelt"], "params.yaml with profile 'misspelt': unknown parameter 'modle'"),
         (["tiny", "--profiles", "nowhere"], "nowhere/ holds none"),
         (["tiny", "--params", "missing.yaml"], "no parameter file at missing.yaml"),
     ],
@@ -108,6 +109,7 @@ def test_nothing_is_written_on_an_error(
     folder: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture
 ) -> None:
     (folder / "profiles" / "broken.yaml").write_text("a: [")
+    (folder / "profiles" / "misspelt.yaml").write_text("modle: 1")
     before = (folder / "params.yaml").read_bytes()
     capsys.readouterr()
     assert main(["profile", *arguments]) == 2

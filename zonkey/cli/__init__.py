@@ -7,6 +7,7 @@ Exit status: 0 done, 1 failed, 2 the request was wrong; a failure is one sentenc
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 
 from zonkey.cli import compare, files, results, speed, text
 from zonkey.cli.parser import Parser
-from zonkey.cli.say import sentence
+from zonkey.cli.say import sentence, shortened
 
 __all__ = ["main"]
 
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         return _fail(options, sentence(error), 2)
     except OSError as error:
-        return _fail(options, sentence(error, getattr(options, "out", getattr(options, "params", None))), 1)
+        status = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
+        return _fail(options, sentence(error, getattr(options, "out", getattr(options, "params", None))), status)
     except Exception as error:
         return _fail(options, sentence(error), 1)
     return 0
@@ -58,5 +60,5 @@ def _parser() -> argparse.ArgumentParser:
 def _fail(options: argparse.Namespace, words: str, status: int) -> int:
     if options.debug:
         traceback.print_exc(file=sys.stderr)
-    sys.stderr.write(f"zonkey: {words}\n")
+    sys.stderr.write(f"zonkey: {shortened(words)}\n")
     return status

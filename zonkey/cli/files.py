@@ -34,8 +34,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         "check",
         parents=[common],
         help="refuse params.yaml before anything runs",
-        description="Read params.yaml and say what is wrong with it. `make repro` begins with this: DVC puts names from "
-        "params.yaml into commands and paths without looking at them.",
+        description="Read params.yaml and say what is wrong with it. `make repro` begins with this: DVC puts names "
+        "from params.yaml into commands and paths without looking at them.",
     )
     one.add_argument("--params", type=Path, default=Path("params.yaml"), help="(%(default)s)")
     one.set_defaults(run=_check)

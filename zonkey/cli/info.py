@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
-from zonkey.cli.models import read_config, read_shapes
+from zonkey.cli.models import AGAIN, read_config, read_shapes
+
+LEVEL = re.compile(r"(?:.*\.)?levels\.(\d+)\.")  # in the name of a tensor
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Objective, parameters and bytes on disk; of every level its widths, window, vectors and parameters.
+    """Objective, parameters and bytes on disk; of every level its widths, window, vectors and parameters. What the
+    weights are is not read.
 
     Raises:
-        ValueError: the folder holds no model, or one that is cut short or of another version.
+        ValueError: the folder holds no model, or one that is cut short, of another version or with other levels.
     """
     config = read_config(folder)
     sizes = {name: math.prod(shape) for name, shape in read_shapes(folder).items()}
+    there = {int(found[1]) for name in sizes if (found := LEVEL.match(name))}
+    if there != set(range(len(config.levels))):
+        held = ", ".join(f"levels.{number}" for number in sorted(there)) or "no level"
+        raise ValueError(f"{folder}: the weights hold {held}, and config.json tells of {len(config.levels)}; {AGAIN}")
     levels = [
         {
             "level": number,

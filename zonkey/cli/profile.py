@@ -52,12 +52,12 @@ def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> 
             merge(cast(CommentedMap, holder), {str(last): value})
         else:
             holder[last] = value
-    return _write(document, params)
+    return _write(document, params, f"{params} with profile {name!r}")
 
 
 def refresh(params: Path) -> list[str]:
     """Bring the ``pipeline`` section of ``params`` in line with the rest; returns what changed."""
-    return _write(_load(params), params)
+    return _write(_load(params), params, str(params))
 
 
 def merge(target: CommentedMap, values: Mapping[str, Any]) -> None:
@@ -73,13 +73,13 @@ def merge(target: CommentedMap, values: Mapping[str, Any]) -> None:
                 _put_tail(target, key, tail)
 
 
-def _write(document: CommentedMap, params: Path) -> list[str]:
+def _write(document: CommentedMap, params: Path, origin: str) -> list[str]:
     _set_pipeline(document)
     _settle(document)
     before = dict(_leaves(_load(params)))
     stream = io.StringIO()
     _yaml().dump(document, stream)
-    config = parse(Config, read_yaml(stream.getvalue(), YAML(typ="safe"), str(params)), str(params))
+    config = parse(Config, read_yaml(stream.getvalue(), YAML(typ="safe"), origin), origin)
     after = dict(_leaves(document))
     if stream.getvalue() != params.read_text(encoding="utf-8"):
         write_beside(params, stream.getvalue())

@@ -20,6 +20,7 @@ FIXES = {
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "name one that is no circle of links",
 }
+LONGEST = 560  # characters of a sentence; what is longer holds something absurd, such as a path of thousands
 MEMORY = "there is not enough memory for this; give fewer or shorter texts, or take a smaller model"
 
 
@@ -45,6 +46,12 @@ def sentence(error: Exception, path: object = None) -> str:
     if type(error) is ValueError or type(error).__module__.startswith("zonkey."):
         return words
     return f"{type(error).__name__}{': ' if words else ''}{words[:400]}; --debug shows where it comes from"
+
+
+def shortened(words: str) -> str:
+    """A sentence that fits on a screen: its begin, which names the thing, and its end, which has the fix."""
+    half = LONGEST // 2
+    return words if len(words) <= LONGEST else f"{words[:half]} ... {words[-half:]}"
 
 
 def out_of_memory(error: Exception) -> bool:

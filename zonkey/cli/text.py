@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zonkey.cli import given
 from zonkey.cli.models import load
 from zonkey.cli.parser import SEEDS, real, whole
+from zonkey.config.model import DEEPEST
 
 if TYPE_CHECKING:
     from zonkey.model import Zonkey
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 MARK = "|"  # between segments
 MOST_TEXTS = 1000  # of one `generate`: they are in memory together, and another --seed gives more
 MOST_STEPS = 10_000
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what a terminal might obey
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -35,7 +38,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     steps = argparse.ArgumentParser(add_help=False)
     steps.add_argument("--steps", type=whole(1, MOST_STEPS), help="denoising steps (as the model was configured)")
     level = argparse.ArgumentParser(add_help=False)
-    level.add_argument("--level", type=whole(0), help="level, counted from 0 (the top)")
+    level.add_argument("--level", type=whole(0, DEEPEST - 1), help="level, counted from 0 (the top)")
 
     one = commands.add_parser("segment", parents=[texts], help="cut texts into segments, at every level")
     one.set_defaults(run=_segment)
@@ -138,5 +141,8 @@ def _print_json(value: Any) -> None:
 
 
 def _print(line: str) -> None:
+    """To a file or another program as it is; a terminal gets control characters as text."""
+    if sys.stdout.isatty():
+        line = CONTROL.sub(lambda letter: repr(letter[0])[1:-1], line)
     sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
     sys.stdout.buffer.flush()

@@ -33,6 +33,7 @@ _FIXED = {
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "0",  # the date in figures
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, who looks for a browser
 }
 
 
