@@ -7,6 +7,7 @@ ARGS ?=
 CASES ?= 10000
 STEPS ?= 20000
 PYTHON ?=
+PIP = python -m pip install --disable-pip-version-check
 
 export PATH := $(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
@@ -70,22 +71,26 @@ deps: $(STAMP) ## write into both dvc.yaml which modules each stage uses, from t
 	python -m tests.pipeline.stages
 
 jupyter: $(STAMP) ## open the notebooks in JupyterLab
-	pip install --quiet -c requirements.lock -e '.[jupyter]'
 	jupyter lab notebooks
 
-lock: $(STAMP) ## write requirements.lock from what is installed
-	pip install --quiet -c requirements.lock -e '.[test,lint,jupyter]'
+lock: $(STAMP) ## write requirements.lock from what is installed, and requirements.hashes from the package index
 	@{ sed -n '/^#/p' requirements.lock; pip freeze --all --exclude-editable | \
-	  sed -E 's/\+(cpu|cu[0-9]+)$$//' | grep -v -E '^(pip|zonkey)\b' | LC_ALL=C sort -f; } > requirements.lock.new
+	  sed -E 's/\+(cpu|cu[0-9]+)$$//' | grep -v -E '^(appnope|pip|uv|zonkey)\b' | LC_ALL=C sort -f; \
+	  sed -n '/^appnope/p' requirements.lock; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+	pip install --quiet uv
+	@{ sed -n '/^#/p' requirements.hashes; grep -v -e '^#' -e '^torch==' requirements.lock | uv pip compile - --quiet \
+	  --no-deps --universal --python-version 3.11 --generate-hashes --no-header --no-annotate; } > requirements.hashes.new
+	mv requirements.hashes.new requirements.hashes
 
 clean: ## remove what can be made again at once: copies of notebooks, caches of tools (no data, no models)
 	rm -rf build/notebooks build/ci .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
 	find zonkey tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The virtual environment, again whenever what it is made from changes. pip writes into it in place, and the
-# stamp is touched last, so an interrupted installation is taken up again.
-$(STAMP): pyproject.toml requirements.lock
+# The virtual environment, again whenever what it is made from changes: files of known hashes, but for torch, which is
+# built for several kinds of machine and brings what its build needs. pip writes into it in place, and the stamp is
+# touched last, so an interrupted installation is taken up again.
+$(STAMP): pyproject.toml requirements.lock requirements.hashes
 	@found=; for python in "$(PYTHON)" python3.11 python3 python; do \
 	  if test -n "$$python" && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; \
 	  then found=$$python; break; fi; \
@@ -96,6 +101,9 @@ $(STAMP): pyproject.toml requirements.lock
 	  exit 1; \
 	fi; \
 	test -x $(VENV)/bin/python || "$$found" -m venv $(VENV)
-	python -m pip install --disable-pip-version-check --quiet -c requirements.lock setuptools
-	python -m pip install --disable-pip-version-check -c requirements.lock --no-build-isolation -e '.[test,lint]'
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.hashes > $(VENV)/first.txt
+	$(PIP) --quiet --no-deps --require-hashes -r $(VENV)/first.txt
+	$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements.hashes
+	$(PIP) -c requirements.lock torch
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -141,6 +141,20 @@ def test_the_lock_pins_what_the_project_needs(root: Path) -> None:
     assert not re.search(r"(?m)^(?!#).*(://|--|\+)", pins), "the lock names versions, not places"
 
 
+def test_the_files_behind_the_lock_are_known_by_their_hashes(root: Path) -> None:
+    """All but torch's: which of its builds fits is up to the machine."""
+    pins, files = ((root / f"requirements.{kind}").read_text(encoding="utf-8") for kind in ("lock", "hashes"))
+    entries = re.findall(r"(?m)^([\w.-]+==[^\s;]+)[^\\\n]*((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", files)
+    pinned = [pin for pin in re.findall(r"(?m)^([\w.-]+==[^\s;]+)", pins) if not pin.startswith("torch==")]
+    assert sorted(_pin(found) for found, _ in entries) == sorted(map(_pin, pinned))
+    assert re.sub(r"(?m)^#.*\n", "", files).count("==") == len(entries)
+
+
+def _pin(pin: str) -> tuple[str, str]:
+    name, _, version = pin.partition("==")
+    return _name(name), version
+
+
 def test_make_lists_its_targets(root: Path) -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=root, capture_output=True, text=True, check=True
