@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,21 +50,25 @@ def main(arguments: list[str]) -> int:
     first = make(folder / "first", 1)
     worlds = [first, first, first, make(folder / "second", 2)] if options.two else [first]
     say(ROW.format("", "stage", "processes", "killed", "resumed at", "afterlife", "lost"))
-    outcomes = [whole(first, generator, options.whole)]
+    outcomes, tried = [whole(first, generator, options.whole)], {world.processes: Counter[str]() for world in worlds}
     while len(outcomes) <= options.trials:
         world = worlds[len(outcomes) % len(worlds)]
-        plan = draw(generator, world.lasts)
+        plan = draw(generator, world.lasts, tried[world.processes])
         outcome = trial(world.copy, plan, world.expected)
         if outcome.struck or outcome.faults:
             outcomes.append(outcome)
+            tried[world.processes][str(plan.stage)] += 1
             say(row(len(outcomes) - 1, plan, world.processes, outcome))
         if outcome.faults:
             world.restore()
-    say(counts(outcomes))
+    say(counts(outcomes, tried))
     say(f"{(time.monotonic() - began) / 60:.0f} minutes")
     lost = any(outcome.faults for outcome in outcomes)
     if not lost:
         shutil.rmtree(folder)
+    if not any(outcome.resumed for outcome in outcomes):
+        say("no training went on from where it was killed: nothing is shown; take more trials, or another seed")
+        return 1
     return int(lost)
 
 
@@ -100,13 +105,17 @@ def row(number: int, plan: Plan, processes: int, outcome: Outcome) -> str:
     return lines + "".join(ROW.format("", "", "", more, "", "", "") for more in killed[1:])
 
 
-def counts(outcomes: list[Outcome]) -> str:
-    """What all trials together saw."""
+def counts(outcomes: list[Outcome], tried: Mapping[int, Mapping[str, int]]) -> str:
+    """What all trials together saw; ``tried``: of how many processes, and of which stage."""
     struck = [kill for outcome in outcomes for kill in outcome.struck]
     signals, targets = (Counter(kill[at] for kill in struck) for at in (0, 1))
     lines = {
         "trials": len(outcomes) - 1,
         "kills": len(struck),
+        **{
+            f"by stage, {processes} processes": ", ".join(f"{stage} {count}" for stage, count in sorted(stages.items()))
+            for processes, stages in tried.items()
+        },
         "by signal": ", ".join(f"{name} {count}" for name, count in sorted(signals.items())),
         "by target": ", ".join(f"{name} {count}" for name, count in sorted(targets.items())),
         "trainings that went on": sum(len(outcome.resumed) for outcome in outcomes),

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -56,9 +57,12 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
 
-def draw(random: random.Random, lasts: dict[str, float]) -> Plan:
-    """Any of the stages, at any moment of the seconds that it takes, any signal to any process; one of four twice."""
-    stage = random.choice([stage for stage in STAGES if stage in lasts])
+def draw(random: random.Random, lasts: dict[str, float], tried: Mapping[str, int]) -> Plan:
+    """One of the stages ``tried`` least, at any moment of the seconds that it takes, any signal to any process; one of
+    four twice."""
+    stages = [stage for stage in STAGES if stage in lasts]
+    least = min(tried.get(stage, 0) for stage in stages)
+    stage = random.choice([stage for stage in stages if tried.get(stage, 0) == least])
     count = random.choice((1, 1, 1, 2))
     return Plan(stage, tuple(draw_kill(random, lasts[stage]) for _ in range(count)))
 

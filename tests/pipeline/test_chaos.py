@@ -123,7 +123,8 @@ def test_the_clock_counts_what_all_have_computed(family: subprocess.Popen) -> No
 
 
 def test_moments_signals_and_targets_vary_and_repeat() -> None:
-    plans = [draw(Random(seed), {"prepare": 3.0, "sample": 5.0, "publish": 9.0}) for seed in (*range(200), 0)]
+    lasts = {"prepare": 3.0, "sample": 5.0, "publish": 9.0}
+    plans = [draw(Random(seed), lasts, {}) for seed in (*range(200), 0)]
     assert plans[0] == plans[-1]
     kills = [kill for plan in plans for kill in plan.kills]
     assert {plan.stage for plan in plans} == {"prepare", "sample"}
@@ -131,6 +132,7 @@ def test_moments_signals_and_targets_vary_and_repeat() -> None:
     assert {kill.number for kill in kills} == {signal.SIGKILL, signal.SIGTERM}
     assert {len(plan.kills) for plan in plans} == {1, 2}
     assert max(kill.seconds for kill in kills) < 5
+    assert {draw(Random(seed), lasts, {"prepare": 2, "sample": 1}).stage for seed in range(20)} == {"sample"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
