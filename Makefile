@@ -14,7 +14,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 unexport PYTHONHOME
 
-.PHONY: help repro suites test fuzz finite chaos profile strip publish results lint bench bench-speed deps jupyter lock clean
+.PHONY: help repro suites test fuzz finite messages chaos profile strip publish results lint bench bench-speed deps jupyter lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,11 @@ fuzz: $(STAMP) ## 10,000 drawn cases for every property in tests/fuzz, and how m
 
 finite: $(STAMP) ## 20,000 training steps with begins and existences at their limits (STEPS=... for another number)
 	FINITE_STEPS=$(STEPS) python -m pytest tests/model/test_finite.py --timeout 0 --log-cli-level=INFO $(ARGS)
+
+messages: $(STAMP) ## what is said to every bad input that is tested, into build/messages.txt, for somebody to read
+	@mkdir -p build && rm -f build/messages.txt
+	MESSAGES=$(CURDIR)/build/messages.txt python -m pytest --quiet tests/pipeline/test_bad_*.py tests/data/test_bad_corpora.py $(ARGS)
+	@echo "$$(grep -c '^    ' build/messages.txt) sentences in build/messages.txt"
 
 chaos: $(STAMP) ## kill the pipeline at random moments; nothing may be lost (ARGS=--help for the options)
 	python -m tests.chaos $(ARGS)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.pipeline.refusals import keep
 from zonkey.config import DataConfig
 from zonkey.data import SPLITS, Batches, Corpus, DataError, prepare
 
@@ -52,6 +53,7 @@ def refused(config: DataConfig, folder: Path, *says: str) -> str:
         assert words in message, message
     assert [path.name for path in folder.iterdir()] == ["corpus.json"]
     assert (folder / "corpus.json").read_text() == "earlier"
+    keep(f"data.source={config.source} data.path={config.path}", message)
     return message
 
 

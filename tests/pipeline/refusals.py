@@ -1,10 +1,16 @@
-"""Commands that have to be refused: run in this process, and held to the form of a refusal."""
+"""Commands that have to be refused: run in this process, and held to the form of a refusal.
+
+What is said is also written into the file that ``MESSAGES`` names, for people to read (``make messages``).
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -28,4 +34,12 @@ def refused(capsys: pytest.CaptureFixture, arguments: Sequence[str], *says: str,
     assert "--debug" not in error, f"a surprise: {error}"
     for words in says:
         assert words in error, error
+    keep(f"zonkey {shlex.join(arguments)}"[:200], error)
     return error
+
+
+def keep(asked: str, said: str) -> None:
+    """Write down what was asked for and what was said."""
+    if place := os.environ.get("MESSAGES"):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(f"{asked!a}\n    {said.strip()}\n")

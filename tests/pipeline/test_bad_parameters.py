@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.model.build import raw
-from tests.pipeline.refusals import refused
+from tests.pipeline.refusals import keep, refused
 from zonkey.cli import main
 from zonkey.config import Config, ConfigError, parse
 
@@ -81,6 +81,7 @@ def said(values: dict[str, Any]) -> str:
         parse(Config, values, "params.yaml")
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message and len(message) < 500, message
+    keep("params.yaml", message)
     return message
 
 
