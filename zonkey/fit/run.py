@@ -62,7 +62,7 @@ def fit(run: Run[M]) -> TrainSummary:
     text = Corpus(run.corpus, run.split)
     folder = run.runs / f"{run.name.replace(' ', '')}-{_key(run, text)}"
     if config.train.processes > 1 and not torch.distributed.is_torchelastic_launched():
-        with tempfile.TemporaryDirectory(prefix="zonkey-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="launch-") as temporary:
             _launch(run, Path(temporary))
         return _summary(folder, run, text)
     ranks = Ranks.join("cuda" if torch.cuda.is_available() and config.runtime.device != "cpu" else "cpu")
