@@ -29,6 +29,8 @@ def dangers(source: str, allowed: frozenset[str] | set[str] = frozenset()) -> It
             for name in [module] if module else [alias.name for alias in node.names]:
                 if name.split(".")[0] in (UNPICKLERS | ARCHIVES) - (set() if module else allowed):
                     yield f"line {node.lineno} imports {name}"
+            if module in ("torch", "torch.serialization", "numpy") and "load" in [one.name for one in node.names]:
+                yield f"line {node.lineno} imports load, whose calls are looked for with {module} before"
         elif isinstance(node, ast.Call):
             yield from _calls(node)
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in allowed:
@@ -89,6 +91,8 @@ def test_the_training_state_is_the_only_thing_that_torch_loads(root: Path) -> No
         "import os.path, dill",
         "import joblib as j",
         "import tarfile",
+        "from torch import load",
+        "from numpy import array, load as read",
         "torch.load(path)",
         "torch.load(path, weights_only=False)",
         "torch.load(path, weights_only=flag)",

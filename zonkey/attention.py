@@ -120,7 +120,9 @@ class Attention(nn.Module):
             bias = torch.where(known[:, None, None], bias, MASKED)
         return self.finish(gate, bias, q, k, v), (k, v)
 
-    def _places(self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None) -> tuple:
+    def _places(
+        self, x: Tensor, context: Tensor | None, positions: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
         if positions is not None:
             query, key = (position_features(at, self.width) for at in positions)
             return self.place(query)[..., : self.width], self.place(key)[..., self.width :]

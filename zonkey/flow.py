@@ -142,7 +142,7 @@ def _places(start: int | Tensor, x: Float[Tensor, "S Q D"]) -> Int[Tensor, "*S Q
     return start + torch.arange(x.shape[1], device=x.device)
 
 
-def block_bias(block: Tensor, known: int) -> Float[Tensor, "1 1 A A"]:
+def block_bias(block: Int[Tensor, " A"], known: int) -> Float[Tensor, "1 1 A A"]:
     """Who sees whom, of ``known`` positions and then hidden ones, by the block that each stands in."""
     query, key = block[:, None], block[None]
     hidden = torch.arange(len(block), device=block.device) >= known

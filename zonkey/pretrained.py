@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import PyTorchModelHubMixin, snapshot_download
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import nn
 
 FLOATS = ("F64", "F32", "F16", "BF16")  # others would be converted: bit patterns of weights to huge numbers
+FILES = ["config.json", "model.safetensors"]
+OF_THE_HUB = ("revision", "token", "cache_dir", "force_download", "local_files_only")  # options of a download
 AGAIN = "train or copy the model again"
 Shapes = dict[str, list[int]]  # of tensors, by name
 
@@ -26,18 +28,18 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
             ValueError: the folder is not there, or its files are missing, damaged or of another model.
         """
         folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            check_config(folder / "config.json")
-        elif folder.is_absolute() or (folder.parent != Path(".") and folder.parent.is_dir()):
-            raise ValueError(f"no model folder {folder}; train one with `make repro`, or name another")
-        return super().from_pretrained(pretrained_model_name_or_path, **options)
+        if not folder.is_dir():
+            if folder.is_absolute() or (folder.parent != Path(".") and folder.parent.is_dir()):
+                raise ValueError(f"no model folder {folder}; train one with `make repro`, or name another")
+            where = {name: options.pop(name) for name in OF_THE_HUB if name in options}
+            # Nothing else is fetched: huggingface_hub would unpickle a pytorch_model.bin where safetensors are missing.
+            folder = Path(snapshot_download(str(pretrained_model_name_or_path), allow_patterns=FILES, **where))
+        check_config(folder / "config.json")
+        return super().from_pretrained(folder, **options)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **kwargs: Any) -> Self:
         weights = Path(model_id) / "model.safetensors"
-        if not Path(model_id).is_dir():
-            # The mixin's default of strict=False would leave missing weights untrained.
-            return super()._from_pretrained(model_id=model_id, map_location=map_location, **{**kwargs, "strict": True})
         found = check_weights(weights)
         with torch.device("meta"):  # shapes alone: a damaged config.json may ask for more memory than there is
             wanted = {name: list(value.shape) for name, value in cls(kwargs["config"]).state_dict().items()}

@@ -87,11 +87,11 @@ def whole(config: DataConfig, folder: Path) -> set[str]:
         ("jsonl", b'{"id": "1", "text": "half \\ud800 a pair"}\n', ("cannot read", "surrogate")),
         ("jsonl", b'{"id": "1", "text": 5}\n', ("column 'text'", "holds int, not text")),
         ("jsonl", b'{"id": "1", "text": ["a"]}\n', ("column 'text'", "holds list, not text")),
-        ("jsonl", b'{"id": "1", "body": "a text"}\n', ("no column 'text'", "the nearest is")),
+        ("jsonl", b'{"id": "1", "body": "a text"}\n', ("no column 'text'", "it has 'body', 'id'", "data.text_column")),
         ("jsonl", b'{"id": "1", "text": ' + b"[" * 1500 + b"]" * 1500 + b"}\n", ("cannot read",)),
         ("text", b"", ("is empty",)),
-        ("text", b"\n\n\n\n", ("is empty", "lower data.min_bytes")),
-        ("text", b"caf\xe9 au lait\n", ("cannot read", "byte 0xe9 in position 3")),
+        ("text", b"\n\n\n\n", ("is empty", "bytes); give other documents")),
+        ("text", b"caf\xe9 au lait\n", ("cannot read", "byte 0xe9 in position 3", "save it as UTF-8")),
         ("text", "text".encode("utf-16"), ("cannot read", "byte 0xff in position 0")),
     ],
     ids=lambda value: ascii(value[:24]) if isinstance(value, bytes) else None,
@@ -109,12 +109,17 @@ def test_tables_that_hold_no_text(tmp_path: Path, configured: Configured) -> Non
     path, out = tmp_path / "a.parquet", tmp_path / "out"
     config = configured(source="parquet", path=str(path))
     parquet(path, ["a text"] * 50, name="body")
-    refused(config, out, "no column 'text'; the nearest is")
-    refused(config.model_copy(update={"text_column": "bdoy"}), out, "no column 'bdoy'; the nearest is 'body'")
+    refused(config, out, "no column 'text'; it has 'body', 'id': set data.text_column")
+    refused(config.model_copy(update={"text_column": "bdoy"}), out, "no column 'bdoy' (the nearest is 'body')")
+    nulls = "is empty (50 documents have no text or no id, 0 fewer than 2 bytes)"
     parquet(path, [None] * 50)
-    refused(config, out, "is empty (50 documents have no text or no id, 0 fewer than 2 bytes)", "give others")
+    refused(config, out, nulls, "set data.text_column and data.id_column")
     parquet(path, ["a text"] * 50, ids=False)
-    refused(config, out, "is empty (50 documents have no text or no id, 0 fewer than 2 bytes)", "give others")
+    refused(config, out, nulls, "set data.text_column and data.id_column")
+    parquet(path, ["a text"] * 50)
+    refused(config.model_copy(update={"min_bytes": 7}), out, "50 fewer than 7 bytes", "or lower data.min_bytes")
+    pq.write_table(pa.table({"id": ["one"] * 100, "text": ["a text"] * 100}), path)
+    refused(config, out, "1 in all, 99 more have an id that came before", "set data.id_column")
     pq.write_table(pa.table({"id": ["1"], "text": [b"\xff\xfe"]}), path)
     refused(config, out, "holds bytes, not text; name another")
     pq.write_table(TEXT.empty_table(), path)

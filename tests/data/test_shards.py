@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -42,18 +43,19 @@ def test_every_document_is_in_one_split_as_it_was(tmp_path, configured):
 
 
 def test_the_split_is_a_function_of_id_and_seed_only(configured):
-    config = configured(validation=0.1, test=0.3)
+    split = partial(configured, documents=4000)
+    config = split(validation=0.1, test=0.3)
     splits = [split_of(str(i), config) for i in range(4000)]
     assert splits.count("test") / 4000 == pytest.approx(0.3, abs=0.03)
     assert splits.count("validation") / 4000 == pytest.approx(0.1, abs=0.03)
     assert splits.count("judge") / 4000 == pytest.approx(0.2, abs=0.03)
     assert splits[:9] == [split_of(str(i), config) for i in range(9)]
-    assert splits != [split_of(str(i), configured(validation=0.1, test=0.3, seed=1)) for i in range(4000)]
+    assert splits != [split_of(str(i), split(validation=0.1, test=0.3, seed=1)) for i in range(4000)]
     # a larger test fraction only adds to the test split
-    wider = [split_of(str(i), configured(validation=0.1, test=0.4)) for i in range(4000)]
+    wider = [split_of(str(i), split(validation=0.1, test=0.4)) for i in range(4000)]
     assert all(after == "test" for before, after in zip(splits, wider, strict=True) if before == "test")
     # the judge's share is taken from the training text alone
-    less = [split_of(str(i), configured(validation=0.1, test=0.3, judge=0.01)) for i in range(4000)]
+    less = [split_of(str(i), split(validation=0.1, test=0.3, judge=0.01)) for i in range(4000)]
     assert {pair for pair in zip(splits, less, strict=True) if pair[0] != pair[1]} == {("judge", "train")}
 
 

@@ -355,17 +355,35 @@ def test_one_process_goes_on_where_two_stopped(tmp_path: Path, corpus: Path) -> 
     assert held == set(optimizer.parameters)
 
 
+def test_what_one_of_two_processes_says_is_what_is_said(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Term, step, batch and seed, whichever process it happened in; nothing of the launch is left."""
+    monkeypatch.setattr("zonkey.fit.run.subprocess.run", instead_of_worker("tests.model.spoiled"))
+    with pytest.raises(
+        TrainingError, match=r"^level 0: level0/clean is nan in step 4 \(batch 4 of seed 0\); the state"
+    ):
+        run(short(processes=2, sample_texts=0), corpus, tmp_path)
+    assert [path.name.split("-")[0] for path in (tmp_path / "runs").iterdir()] == ["level0"]
+    state = load_state(next((tmp_path / "runs").iterdir()))
+    assert state is not None and state["step"] == 4
+
+
+def instead_of_worker(module: str) -> Any:
+    """Starts several processes of another module."""
+    launch = subprocess.run
+
+    def changed(command: list[str], **options: Any) -> Any:
+        return launch([module if part == "zonkey.train.worker" else part for part in command], cwd=ROOT, **options)
+
+    return changed
+
+
 def test_a_killed_rank_ends_the_run_and_one_process_goes_on(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other rank waits for it: it has to end too, and what both had done by the last checkpoint is kept."""
-    launch = subprocess.run
-
-    def dying(command: list[str], **options: Any) -> Any:
-        changed = ["tests.model.dying" if part == "zonkey.train.worker" else part for part in command]
-        return launch(changed, cwd=ROOT, **options)
-
-    monkeypatch.setattr("zonkey.fit.run.subprocess.run", dying)
+    monkeypatch.setattr("zonkey.fit.run.subprocess.run", instead_of_worker("tests.model.dying"))
     with pytest.raises(TrainingError, match=r"2 processes failed with status 1; .* goes on from its last checkpoint"):
         run(short(processes=2, sample_texts=0), corpus, tmp_path)
     assert not (tmp_path / "level0").exists()

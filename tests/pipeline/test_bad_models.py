@@ -13,6 +13,7 @@ from safetensors.torch import load, save_file
 
 from tests.model.build import model
 from tests.pipeline.refusals import refused
+from zonkey import Zonkey
 from zonkey.cli import main
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -151,6 +152,32 @@ def test_a_model_that_does_not_fit(name: str, copy: Path, capsys: pytest.Capture
     damage(copy)
     for command in RUNS:
         refused(capsys, [*command, "--model", str(copy)], str(copy), "train or copy the model again", *says)
+
+
+def test_weights_out_of_all_proportion_write_nothing(copy: Path, capsys: pytest.CaptureFixture) -> None:
+    """Each is a number, and what is computed from them is none."""
+    weighted(lambda w: [v.fill_(3e38) for v in w.values()])(copy)
+    refused(capsys, ["generate", "--model", str(copy)], "what the model computes is not finite", "train or copy")
+
+
+def test_nothing_but_safetensors_comes_from_the_hub(
+    whole: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """huggingface_hub would fall back to a pytorch_model.bin, and unpickle it."""
+    asked: list[dict] = []
+
+    def download(name: str, **options: object) -> str:
+        asked.append({"name": name, **options})
+        return str(place)
+
+    monkeypatch.setattr("zonkey.pretrained.snapshot_download", download)
+    place = whole
+    assert Zonkey.from_pretrained("owner/name", revision="abc").config == Zonkey.from_pretrained(whole).config
+    assert asked == [{"name": "owner/name", "allow_patterns": [CONFIG, WEIGHTS], "revision": "abc"}]
+    place = copy
+    (copy / WEIGHTS).rename(copy / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"no model\.safetensors in "):
+        Zonkey.from_pretrained("owner/name")
 
 
 @pytest.mark.parametrize(

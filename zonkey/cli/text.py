@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zonkey.cli import given
 from zonkey.cli.models import load
 from zonkey.cli.parser import SEEDS, real, whole
-from zonkey.config.model import DEEPEST
+from zonkey.config.base import DEEPEST
 
 if TYPE_CHECKING:
     from zonkey.model import Zonkey

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from zonkey.config.base import Frozen, Positive, Rate, Repository, Seed
 
+LEAST_BYTES = 2  # of a document: a level cuts between two
+
 
 class DataConfig(Frozen):
     """Where text comes from and how it is split."""
@@ -21,7 +23,7 @@ class DataConfig(Frozen):
     id_column: str  # "" names documents by their content
     documents: Positive | None  # how many to take; null takes all
     seed: Seed  # of the built-in grammar, and of the split
-    min_bytes: Annotated[Positive, Field(ge=2)]  # shorter documents are skipped and counted
+    min_bytes: Annotated[Positive, Field(ge=LEAST_BYTES)]  # shorter documents are skipped and counted
     max_bytes: Positive  # longer documents are cut here and counted
     judge: Rate  # fraction of documents, by hash of the id: seen by the judge of generated text alone
     validation: Rate
@@ -31,6 +33,8 @@ class DataConfig(Frozen):
     def _check(self) -> DataConfig:
         if self.source in ("parquet", "jsonl", "text") and not self.path:
             raise ValueError(f"source is {self.source!r} but path is {self.path!r}; give a local file or pattern")
+        if self.source.startswith("encyclopedia") and self.documents is None:
+            raise ValueError("documents is null, but the encyclopedia has no end; give a number of documents")
         held = self.judge + self.validation + self.test
         if held > 0.9:
             raise ValueError(f"judge + validation + test is {held:g}; leave at least 0.1 for training")

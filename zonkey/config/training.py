@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zonkey.config.base import Count, Fraction, Frozen, Positive, Size, Weight
+from zonkey.config.base import Count, Fraction, Frozen, Positive, Weight
+
+MOST_PROCESSES = 64  # that one machine starts
 
 
 class StageConfig(Frozen):
@@ -43,7 +45,7 @@ class TrainConfig(Frozen):
     validate_batches: Positive
     checkpoint_every: Positive
     sample_texts: Count  # generated at each validation, into the log
-    processes: Size  # started with torch.distributed.run when above 1
+    processes: Annotated[Positive, Field(le=MOST_PROCESSES)]  # started with torch.distributed.run when above 1
     levels: Annotated[tuple[StageConfig, ...], Field(min_length=1, strict=False)]
     finetune: StageConfig
     flow: StageConfig  # the networks that sample compressed vectors, on a finished model

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from zonkey.config import DataConfig
+from zonkey.config.data import LEAST_BYTES
 from zonkey.data import encyclopedia
 from zonkey.data.corpus import SPLITS, CorpusSummary, Split
 from zonkey.data.errors import DataError
@@ -81,7 +82,7 @@ class Writer:
     """The splits being written, under other names until :meth:`publish`."""
 
     folder: Path
-    offsets: dict[str, array] = field(default_factory=lambda: {split: array("q", [0]) for split in SPLITS})
+    offsets: dict[str, array[int]] = field(default_factory=lambda: {split: array("q", [0]) for split in SPLITS})
 
     def __enter__(self) -> Writer:
         with ExitStack() as stack:
@@ -98,14 +99,17 @@ class Writer:
             self._beside(f"{split}.index.npy").unlink(missing_ok=True)
 
     def add(self, split: Split, data: bytes) -> None:
+        """Append a document."""
         self.files[split].write(data)
         self.digests[split].update(data)
         self.offsets[split].append(self.offsets[split][-1] + len(data))
 
     def documents(self) -> dict[str, int]:
+        """How many there are in each split."""
         return {split: len(self.offsets[split]) - 1 for split in SPLITS}
 
     def bytes(self) -> dict[str, int]:
+        """Of all documents of each split."""
         return {split: self.offsets[split][-1] for split in SPLITS}
 
     def publish(self) -> dict[str, str]:
@@ -175,13 +179,19 @@ def _check(writer: Writer, tally: _Tally, config: DataConfig) -> None:
     counts = writer.documents()
     total = sum(counts.values())
     if not total:
+        fixes = ["give other documents"]
+        fixes += ["set data.text_column and data.id_column to columns that are filled"] * bool(tally.null)
+        fixes += ["lower data.min_bytes"] * bool(tally.short and config.min_bytes > LEAST_BYTES)
         raise DataError(
             f"the corpus from {config.path or config.source} is empty ({tally.null} documents have no text or"
-            f" no id, {tally.short} fewer than {config.min_bytes} bytes); give others or lower data.min_bytes"
+            f" no id, {tally.short} fewer than {config.min_bytes} bytes); {', or '.join(fixes)}"
         )
+    again = f", {tally.duplicate} more have an id that came before" if tally.duplicate else ""
+    fix = ", or set data.id_column to what tells documents apart" if tally.duplicate else ""
     for split, count in counts.items():
         if not count:
             raise DataError(
-                f"the {split} split is left without documents ({total} in all, judge is {config.judge:g}, validation"
-                f" {config.validation:g}, test {config.test:g}); give more documents or change the fractions"
+                f"the {split} split is left without documents ({total} in all{again}, judge is {config.judge:g},"
+                f" validation {config.validation:g}, test {config.test:g}); give more documents or change the"
+                f" fractions{fix}"
             )

@@ -35,8 +35,7 @@ def documents(config: DataConfig) -> Iterator[Document]:
         DataError: a file is missing or unreadable, a column missing or of the wrong type, or nothing matches.
     """
     if config.source in encyclopedia.SOURCES:
-        if config.documents is None:
-            raise DataError("data.documents is null, but the encyclopedia has no end; give a number of documents")
+        assert config.documents is not None  # the encyclopedia has no end; the configuration refuses it
         for article in encyclopedia.articles(config.documents, config.seed, config.source):
             yield Document(article.id, article.text)
         return
@@ -89,6 +88,7 @@ def _rows(loading: dict[str, Any], origin: str, text_column: str, id_column: str
         except Exception as error:  # readers raise a great many types: arrow, json, network, codec
             cause = " ".join(str(error).split())[:200] or type(error).__name__
             fix = "check the name, the revision and the network" if _network(loading) else "check its format"
+            fix = "save it as UTF-8" if "codec can't decode" in cause else fix
             raise DataError(f"cannot read {origin}: {cause}; {fix}") from error
 
 
@@ -99,9 +99,12 @@ def _network(loading: dict[str, Any]) -> bool:
 def _check_columns(row: dict[str, Any], origin: str, *wanted: str) -> None:
     for column in filter(None, wanted):
         if column not in row:
-            near = difflib.get_close_matches(column, list(row), n=1, cutoff=0.0)
-            hint = f"the nearest is {near[0]!r}" if near else "it has no columns"
-            raise DataError(f"{origin} has no column {column!r}; {hint}")
+            there = ", ".join(sorted(map(repr, row)))[:200] or "none"
+            near = difflib.get_close_matches(column, list(row), n=1, cutoff=0.5)
+            hint = f" (the nearest is {near[0]!r})" if near else ""
+            raise DataError(
+                f"{origin} has no column {column!r}{hint}; it has {there}: set data.text_column and data.id_column"
+            )
 
 
 def _document(row: dict[str, Any], origin: str, text_column: str, id_column: str) -> Document:

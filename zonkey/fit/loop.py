@@ -41,7 +41,7 @@ class Job:
     config: Config
     stage: StageConfig
     name: str
-    learner: Learner
+    learner: Learner[Any]
     training: Batches
     validation: Batches
     folder: Path  # of the training state
@@ -106,19 +106,19 @@ class Trainer(Generic[M]):
         """Of a batch, in micro-batches; None where one process alone has too little memory for so large ones."""
         random = self.runtime.generator(self.job.config.seed, 1, self.step, self.ranks.rank)
         parts = self._parts(len(batch.lengths))
-        row: Row = {}
+        rows: list[Row] = []
         try:
             for number, part in enumerate(_micro_batches(batch, parts)):
                 with self.ranks.accumulate(self.network, last=number == parts - 1), self.runtime.autocast():
                     out = self._forward(self.network, part, random, self.step)
                     (out.loss / parts).backward()
-                row = measure(out, "train")
-                self._check_finite(row, "train/loss")
+                rows.append(measure(out, "train"))
+                self._check_finite(rows[-1], "train/loss")
         except torch.OutOfMemoryError:
             if self.ranks.world > 1 or parts == len(batch.lengths):  # the others already wait for this one's
                 raise
             return None
-        return row
+        return mean(rows)
 
     def _parts(self, documents: int) -> int:
         """Micro-batches that documents are cut into: as many as the stage says, or more, so that each has room."""
@@ -158,12 +158,13 @@ class Trainer(Generic[M]):
                 with self.runtime.autocast():
                     out = self._forward(self.average, part, random, None)
                 rows.append(measure(out, "validation"))
-        mean = {key: round(sum(row[key] for row in rows) / len(rows), 6) for key in rows[0]}
+        found = {key: round(value, 6) for key, value in mean(rows).items()}
+        self._check_finite(found, "validation/loss")
         with self.runtime.autocast():
             samples = self.job.learner.samples(self.average)
         self.history = [row for row in self.history if row.get("kind") != "validation" or row["step"] != self.step]
-        self.history.append({"step": self.step, "kind": "validation", **mean, "samples": samples})
-        log.info("%s step %d validation %s", self.job.name, self.step, brief(mean))
+        self.history.append({"step": self.step, "kind": "validation", **found, "samples": samples})
+        log.info("%s step %d validation %s", self.job.name, self.step, brief(found))
         for text in samples:
             log.info("%s step %d sample %r", self.job.name, self.step, text)
 
@@ -171,7 +172,7 @@ class Trainer(Generic[M]):
         """A term that is not finite is named before the sum that it spoils; a term of weight 0 spoils none."""
         if math.isfinite(row[watched]):
             return
-        terms = (name for name, value in row.items() if name != "train/loss" and not math.isfinite(value))
+        terms = (name for name, value in row.items() if name != watched and not math.isfinite(value))
         name = next(terms, watched)
         term = name.split("/")[-1]
         fix = f", or set losses.{term} to 0" if term in LossConfig.model_fields else ""
@@ -236,6 +237,11 @@ class Progress:
 def measure(out: Outcome, kind: str) -> Row:
     """Loss, loss terms and metrics of a step as numbers, named ``kind/[levelN/]name``."""
     return {f"{kind}/loss": out.loss.item()} | {f"{kind}/{name}": float(value) for name, value in out.named.items()}
+
+
+def mean(rows: list[Row]) -> Row:
+    """Of each number, over micro-batches or batches; of several processes every one has its own."""
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def brief(row: Row) -> str:

@@ -67,11 +67,11 @@ class Optimizer:
             if isinstance(part, ZeroRedundancyOptimizer):
                 part.consolidate_state_dict(to=0)
 
-    def state_dict(self) -> list[dict]:
+    def state_dict(self) -> list[dict[str, Any]]:
         """State of all parts, the same for any number of processes; after :meth:`gather`, in the first."""
         return [part.state_dict() for part in self.parts]
 
-    def load_state_dict(self, state: list[dict]) -> None:
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         """Restore :meth:`state_dict`."""
         for part, saved in zip(self.parts, state, strict=True):
             part.load_state_dict(saved)

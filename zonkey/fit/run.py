@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from zonkey.data import Batches, Corpus
 from zonkey.fit.distributed import Ranks
 from zonkey.fit.learner import Learner
 from zonkey.fit.loop import Job, Trainer, TrainingError
+from zonkey.fit.worker import failure_of
 from zonkey.runtime import start
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,8 @@ def fit(run: Run[M]) -> TrainSummary:
     text = Corpus(run.corpus, run.split)
     folder = run.runs / f"{run.name.replace(' ', '')}-{_key(run, text)}"
     if config.train.processes > 1 and not torch.distributed.is_torchelastic_launched():
-        _launch(run)
+        with tempfile.TemporaryDirectory(prefix="launch-") as temporary:
+            _launch(run, Path(temporary))
         return _summary(folder, run, text)
     ranks = Ranks.join("cuda" if torch.cuda.is_available() and config.runtime.device != "cpu" else "cpu")
     try:
@@ -97,7 +100,7 @@ def bytes_read(text: Corpus, stage: StageConfig, seed: int) -> int:
     return Batches(text, stage.batch, stage.bytes, seed).read(stage.steps)
 
 
-def _key(run: Run, text: Corpus) -> str:
+def _key(run: Run[Any], text: Corpus) -> str:
     config = run.config
     shared = config.train.model_dump(
         mode="json", exclude={"levels", "finetune", "flow", "processes", "checkpoint_every"}
@@ -106,17 +109,18 @@ def _key(run: Run, text: Corpus) -> str:
     return fingerprint(*parts, *run.identity)
 
 
-def _launch(run: Run) -> None:
-    """Do the same in several processes; their exit status is this one's."""
+def _launch(run: Run[Any], folder: Path) -> None:
+    """Do the same in several processes; what one of them could say of its failure is raised here."""
     processes, (module, *arguments) = run.config.train.processes, run.worker
-    run.runs.mkdir(parents=True, exist_ok=True)
-    params = run.runs / f"launch-{fingerprint(run.config)}.json"
+    params = folder / "params.json"
     params.write_text(run.config.model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--log-dir", str(folder / "logs")]
     command += [f"--nproc-per-node={processes}", "-m", module, str(params), *arguments]
     log.info("starting %d processes", processes)
     done = subprocess.run(command, check=False)
     if done.returncode:
+        if said := failure_of(params):
+            raise TrainingError(said)
         raise TrainingError(
             f"{run.name}: training in {processes} processes failed with status {done.returncode}; what they said is"
             " above; started again, the run goes on from its last checkpoint"

@@ -142,6 +142,8 @@ def _choose(
     logits = scores(asked, candidates)
     if sampler.choice == "likeliest":
         return candidates.vectors[logits.argmax(dim=-1)]
+    if not logits.isfinite().all():
+        raise ValueError("what the model computes is not finite; train or copy the model again")
     chance = nucleus((logits / sampler.temperature).softmax(dim=-1), sampler.nucleus)
     at = torch.multinomial(chance.flatten(0, 1), 1, generator=generator).view(asked.shape[:2])
     return candidates.vectors[at]

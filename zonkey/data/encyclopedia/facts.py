@@ -60,9 +60,11 @@ class Selector:
 
     @property
     def family(self) -> str:
+        """Its name without a number."""
         return self.name.rstrip("0123456789")
 
     def value(self, derivation: Derivation) -> int:
+        """The choice in this article, drawn when it is first asked for."""
         if self.name not in derivation.values:
             others = [value for key, value in derivation.values.items() if key.rstrip("0123456789") == self.family]
             derivation.values[self.name] = derivation.draw.pick(self.law, others)
@@ -125,12 +127,14 @@ class NumberFact:
         return low + self.figure.low, high + self.figure.high
 
     def value(self, derivation: Derivation) -> int:
+        """The number in this article, drawn when it is first asked for."""
         if self.name not in derivation.values:
             origin = self.base.value(derivation) if self.base else 0
             derivation.values[self.name] = origin + self.figure.value(derivation.draw)
         return derivation.values[self.name]
 
     def fits(self, value: int, bound: Bound) -> bool:
+        """Whether it can be this number, given what is bound."""
         low, high = self.span
         if self.base and self.base.name in bound:
             origin = bound[self.base.name]

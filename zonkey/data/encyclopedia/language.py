@@ -115,6 +115,7 @@ class Scope:
         return node
 
     def table(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """The rows of a table, here or in what this one builds on; raises GrammarError where there is none."""
         if name in self.tables:
             return self.tables[name]
         if self.parent is None:

@@ -41,9 +41,14 @@ class Derivation:
 class Node(Protocol):
     """A part of a sentence."""
 
-    def write(self, derivation: Derivation) -> str: ...
-    def match(self, text: str, position: int, bound: Bound) -> Ends: ...
-    def literals(self) -> Iterator[str]: ...
+    def write(self, derivation: Derivation) -> str:
+        """Draw it."""
+
+    def match(self, text: str, position: int, bound: Bound) -> Ends:
+        """Every place where it may end if it begins at ``position``, with what is bound then."""
+
+    def literals(self) -> Iterator[str]:
+        """All fixed text in it."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +198,11 @@ class Figure:
     plain: bool = False
 
     def value(self, draw: Draw) -> int:
+        """Draw one."""
         return self.low + self.step * draw.below((self.high - self.low) // self.step + 1)
 
     def show(self, value: int) -> str:
+        """As it is written."""
         if self.decimals:
             return f"{value / 10**self.decimals:.{self.decimals}f}"
         return str(value) if self.plain else f"{value:,}"
