@@ -22,15 +22,18 @@ root, checkout, documents, size, part = sys.argv[1:]
 sys.path.insert(0, root)
 import benchmarks  # these, with the other checkout's package
 sys.path[0] = checkout
-import torch
-from benchmarks.work import training_step
+import importlib.util
+at = importlib.util.spec_from_file_location("zonkey.train.speed", root + "/zonkey/train/speed.py")
+speed = importlib.util.module_from_spec(at)
+sys.modules[at.name] = speed
+at.loader.exec_module(speed)
+from benchmarks.work import built
 from zonkey.config import RuntimeConfig, load_config
 from zonkey.runtime import start
-from zonkey.train.speed import reference_shape
 config = load_config(checkout + "/params.yaml")
 runtime = start(RuntimeConfig.model_validate(config.runtime.model_dump() | {"threads": 1}))
-shape = reference_shape(config.model)
-step = training_step(config, shape, runtime, int(documents), int(size), json.loads(part))
+network = built(speed.reference_shape(config.model), runtime)
+step = speed.training_step(config, network, runtime, int(documents), int(size), json.loads(part))
 for line in sys.stdin:
     began = time.process_time()
     step()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +15,17 @@ from functools import partial
 import torch
 
 from benchmarks import ROOT
-from benchmarks.measure import Row, measured, timed
+from benchmarks.measure import Row, measured, peak_mib, timed
 from benchmarks.operators import OPERATORS, operator
-from benchmarks.work import SEED, Part, built, training_step
+from benchmarks.work import SEED, built
 from zonkey.config import Config, RuntimeConfig
 from zonkey.data import Batches, Corpus, encyclopedia
 from zonkey.generate import generate, infill
 from zonkey.model import Zonkey
 from zonkey.runtime import Runtime, generator, start
-from zonkey.train.speed import reference_shape
-from zonkey.transformer import Encoder
+from zonkey.train.learner import Part
+from zonkey.train.speed import reference_shape, training_step
+from zonkey.transformer import Encoder, recompute
 
 Variant = Callable[[Config], Row]
 LETTERS = 1024  # bytes of a document, where nothing else is said
@@ -35,6 +38,7 @@ class Case:
     title: str
     says: str
     variants: Mapping[str, Variant]
+    compared: str | None = None  # a column that every row is also given as a share of the first row's
 
 
 def runtime_of(config: Config, **changes: object) -> Runtime:
@@ -52,10 +56,22 @@ def step(
 ) -> Row:
     """A training step of the reference shape."""
     runtime = runtime_of(config, **changes)
-    shape = reference_shape(config.model, decompressor)
-    work = training_step(config, shape, runtime, documents, size, part)
+    network = built(reference_shape(config.model, decompressor), runtime)
+    if changes.get("recompute"):
+        recompute(network)
+    work = training_step(config, network, runtime, documents, size, part)
     few = {"warm_up": 1, "repeats": 2} if documents * size > 2**14 else {}  # long steps need fewer
     return measured(work, runtime, documents * size, **few)
+
+
+def shared_step(config: Config, documents: int = 8, size: int = LETTERS) -> Row:
+    """The same in two processes of one thread each, as the default profile trains."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    command += ["benchmarks.pair", str(documents), str(size)]
+    with tempfile.TemporaryDirectory() as logs:
+        command[3:3] = ["--log-dir", logs]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def encoder(config: Config, compiled: bool, width: int) -> Row:
@@ -92,7 +108,7 @@ def encode(config: Config, documents: int, size: int) -> Row:
     return measured(work, runtime, documents * size)
 
 
-def write(config: Config, steps: int) -> Row:
+def write(config: Config, steps: int | None) -> Row:
     """A hundred texts from noise at the top level."""
     runtime, model, trained = _model(config)
     made: list[str] = []
@@ -101,9 +117,18 @@ def write(config: Config, steps: int) -> Row:
         with runtime.autocast():
             made[:] = generate(model, 100, steps=steps)
 
-    seconds = timed(work, runtime, warm_up=1, repeats=3)
+    few = {"warm_up": 0, "repeats": 1} if (steps or 1) > 10 else {"warm_up": 1, "repeats": 3}
+    before = peak_mib()
+    seconds = timed(work, runtime, **few)
     size = sum(len(text.encode()) for text in made)
-    return {"s": seconds, "bytes/s": size / seconds, "bytes a text": size / len(made), "model": trained}
+    return {
+        "s": seconds,
+        "bytes/s": size / seconds,
+        "bytes a text": size / len(made),
+        "s for 20,000 bytes": 20_000 * seconds / size,
+        "MiB above start": peak_mib() - before,
+        "model": trained,
+    }
 
 
 def fill(config: Config, gap: int) -> Row:
@@ -115,7 +140,9 @@ def fill(config: Config, gap: int) -> Row:
         with runtime.autocast():
             infill(model, f"{around[:64]}{{gap:{gap}}}{around[64:]}")
 
-    return {"s": timed(work, runtime, warm_up=1, repeats=3), "model": trained}
+    before = peak_mib()
+    seconds = timed(work, runtime, warm_up=1, repeats=3)
+    return {"s": seconds, "bytes/s": gap / seconds, "MiB above start": peak_mib() - before, "model": trained}
 
 
 def batches(config: Config, size: int) -> Row:
@@ -145,6 +172,20 @@ def repro(config: Config) -> Row:
     return {"s": sorted(seconds)[1]}
 
 
+def stage(config: Config) -> Row:
+    """The smallest stage: figures from what was evaluated, as DVC runs it, from the start of papermill."""
+    if not all((ROOT / name).is_dir() for name in ("evaluation", "history")):
+        return {"skipped": "nothing is evaluated: run `make repro`"}
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = ["papermill", "--engine", "zonkey", "notebooks/60_figures.ipynb", f"{folder}/out.ipynb"]
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run([*run, "-p", "figures", folder], cwd=ROOT, capture_output=True, check=True)
+            seconds.append(time.perf_counter() - began)
+    return {"s": sorted(seconds)[1]}
+
+
 def _model(config: Config) -> tuple[Runtime, Zonkey, str]:
     """The trained model, or one of its shape."""
     runtime, folder = runtime_of(config), ROOT / "models/final"
@@ -161,7 +202,11 @@ CASES: dict[str, Case] = {
             "joint": step,
             "joint, sequential decompressor": partial(step, decompressor="sequential"),
             "joint, float32": partial(step, precision="float32"),
+            "joint, bfloat16": partial(step, precision="bfloat16"),
             "joint, one thread": partial(step, threads=1),
+            "joint, two threads": partial(step, threads=2),
+            "joint, two processes of one thread": shared_step,
+            "joint, activations recomputed": partial(step, recompute=True),
             "level 0": partial(step, part=0),
             "level 1": partial(step, part=1),
             "flows": partial(step, part="flow"),
@@ -172,11 +217,14 @@ CASES: dict[str, Case] = {
         "The joint step on as many bytes as there are: time for a byte should not hang on how they are shared out.",
         {
             "64 documents of 1 kB": partial(step, documents=64),
-            "8 documents of 1 kB": step,
+            "16 documents of 1 kB": partial(step, documents=16),
+            "4 documents of 1 kB": partial(step, documents=4),
             "1 document of 1 kB": partial(step, documents=1),
-            "8 documents of 8 kB": partial(step, size=8192),
+            "16 documents of 4 kB": partial(step, documents=16, size=4096),
+            "4 documents of 16 kB": partial(step, documents=4, size=16384),
             "1 document of 64 kB": partial(step, documents=1, size=65536),
         },
+        compared="ns a byte",
     ),
     "operators": Case(
         "Ways to the same numbers",
@@ -205,7 +253,8 @@ CASES: dict[str, Case] = {
     "generate": Case(
         "Generation",
         "100 texts from noise at the top level, shape of params.yaml.",
-        {f"{steps} steps": partial(write, steps=steps) for steps in (4, 10, 50, 100)},
+        {"as configured": partial(write, steps=None)}
+        | {f"{steps} steps": partial(write, steps=steps) for steps in (4, 10, 50, 100)},
     ),
     "infill": Case(
         "Infilling",
@@ -217,5 +266,6 @@ CASES: dict[str, Case] = {
         "Read, cut and padded, without a model.",
         {f"crops of {size} bytes": partial(batches, size=size) for size in (512, 1024, 4096)},
     ),
+    "stage": Case("The smallest stage", "`60_figures`, start to end.", {"60_figures": stage}),
     "repro": Case("`dvc repro` with nothing to do", "Start to end, as typed.", {"dvc repro": repro}),
 }

@@ -44,8 +44,11 @@ def measured(work: Callable[[], Any], runtime: Runtime, size: int, **options: in
     after = peak_mib()
     best = best_product(runtime)
     return {
+        "precision": str(runtime.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
         "bytes/s": size / seconds,
         "ms": 1000 * seconds,
+        "ns a byte": 1e9 * seconds / size,
         "MiB": after,
         "MiB above start": after - before,
         "utilisation": products(work) / seconds / best,

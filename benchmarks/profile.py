@@ -7,25 +7,29 @@ from torch.profiler import profile as profiler
 
 from benchmarks.cases import LETTERS, runtime_of
 from benchmarks.measure import Row
-from benchmarks.work import training_step
+from benchmarks.work import built
 from zonkey.config import Config
-from zonkey.train.speed import reference_shape
+from zonkey.train.speed import reference_shape, training_step
 
-KINDS = {  # of torch's operators, by how their names begin after "aten::"
-    "matrix products": ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul"),
+KINDS = {  # of torch's operators, by how their names begin after "aten::"; the first that fits
+    "random numbers": ("normal_", "uniform_", "rand", "bernoulli", "exponential_", "multinomial"),
+    "products of the model": ("mm", "addmm", "linear", "matmul"),
+    "products of windows, and Muon's": ("bmm", "baddbmm"),
     "attention": ("_softmax", "_scaled_dot", "_flash", "_efficient"),
-    "copies and casts": ("copy_", "_to_copy", "clone", "contiguous", "cat", "empty", "fill_", "zero_"),
-    "norms": ("native_layer_norm", "linalg_vector_norm", "norm"),
+    "casts": ("_to_copy", "to"),
+    "copies": ("copy_", "clone", "contiguous", "cat", "stack", "empty", "fill_", "zero_", "zeros", "ones"),
+    "norms": ("native_layer_norm", "linalg_vector_norm"),
     "convolutions": ("convolution", "mkldnn_convolution"),
     "reading by index": ("index", "gather", "embedding", "take", "scatter"),
-    "sums": ("sum", "mean", "cumsum", "amax", "argmax", "topk", "sort", "multinomial"),
+    "sums": ("sum", "mean", "cumsum", "amax", "argmax", "topk", "sort"),
 }
+OVERHEAD = "autograd, beside its operators"
 
 
 def profile(config: Config, steps: int = 3) -> dict[str, Row]:
     """Share of the joint step's time by kind of operator, on one thread; the rest are small element-wise operators."""
     runtime = runtime_of(config, threads=1)
-    work = training_step(config, reference_shape(config.model), runtime, 8, LETTERS)
+    work = training_step(config, built(reference_shape(config.model), runtime), runtime, 8, LETTERS)
     work()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if runtime.device.type == "cuda" else [])]
     with profiler(activities=activities) as seen:
@@ -47,7 +51,9 @@ def profile(config: Config, steps: int = 3) -> dict[str, Row]:
 
 
 def _kind(name: str) -> str:
-    if name.startswith("Optimizer."):
-        return "optimiser, beside its operators"
+    if name.startswith(("Optimizer.", "_fused", "aten::_fused")):
+        return "optimiser, beside Muon's products"
+    if name.startswith("autograd::") or name.endswith(("Backward0", "Backward1", "AccumulateGrad")):
+        return OVERHEAD
     operator = name.removeprefix("aten::")
     return next((kind for kind, begins in KINDS.items() if operator.startswith(begins)), "element-wise and the rest")

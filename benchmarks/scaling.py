@@ -1,7 +1,8 @@
 """``python -m benchmarks.scaling``: what a run of a profile takes on GPUs, from counted arithmetic and a utilisation.
 
-Arithmetic is counted (matrix products of a joint training step, forward and backward, on one short document); the GPU's
-rate, the share of it that is reached and the price are assumptions, given as arguments and printed with the result.
+Arithmetic is counted (matrix products of a joint training step on one and on two short documents, and the optimiser's,
+shared by the documents of a step); the GPU's rate, the share of it that is reached and the price are assumptions, given
+as arguments and printed with the result.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.measure import Row, products
 from benchmarks.table import markdown
-from benchmarks.work import SEED, built
+from benchmarks.work import built
 from zonkey.cli.profile import apply
 from zonkey.config import Config, RuntimeConfig, load_config
-from zonkey.data import encyclopedia
 from zonkey.runtime import start
-from zonkey.text import to_tokens
+from zonkey.train.speed import training_step
 
 SIZE = 1024  # bytes of the document that is counted
 
@@ -56,13 +56,10 @@ def arithmetic(config: Config) -> tuple[int, float]:
     """Parameters, and floating-point operations for a byte in joint training."""
     runtime = start(RuntimeConfig.model_validate(config.runtime.model_dump() | {"device": "cpu"}))
     model = built(config.model, runtime)
-    tokens, lengths = to_tokens(encyclopedia.pieces(1, SIZE, SEED), SIZE)
-
-    def step() -> None:
-        with runtime.autocast():
-            model(tokens, lengths, config.losses, runtime.generator(0)).loss.backward()
-
-    return sum(p.numel() for p in model.parameters()), products(step) / SIZE
+    one, two = (products(training_step(config, model, runtime, documents, SIZE)) for documents in (1, 2))
+    stage = config.train.finetune
+    optimiser = 2 * one - two  # what does not grow with the text
+    return sum(p.numel() for p in model.parameters()), (two - one) / SIZE + optimiser / (stage.batch * stage.bytes)
 
 
 def projected(each: float, size: float, utilisation: float, peak: float, gpus: int, price: float) -> Row:

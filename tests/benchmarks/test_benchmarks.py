@@ -15,10 +15,10 @@ from benchmarks import against, cases, operators, scaling
 from benchmarks.measure import measured, products, timed
 from benchmarks.profile import profile
 from benchmarks.table import markdown
-from benchmarks.work import training_step
 from tests.model.build import config
 from zonkey.config import Config
 from zonkey.train.learner import Part
+from zonkey.train.speed import training_step
 
 pytestmark = pytest.mark.usefixtures("_tiny")
 TINY = config(2)
@@ -50,11 +50,11 @@ def test_times_are_medians_without_the_first_calls() -> None:
 
 
 @pytest.mark.parametrize("part", [None, 0, 1, "flow"])
-def test_a_step_trains_its_part(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_trains_its_part(part: Part) -> None:
     built = cases.built(TINY.model, cases.runtime_of(TINY))
-    monkeypatch.setattr("benchmarks.work.built", lambda shape, runtime: built)
+    step = training_step(TINY, built, cases.runtime_of(TINY), 2, 64, part)
     before = {name: value.clone() for name, value in built.named_parameters()}
-    training_step(TINY, TINY.model, cases.runtime_of(TINY), 2, 64, part)()
+    step()
     changed = {name for name, value in built.named_parameters() if not torch.equal(value, before[name])}
     kinds = {"flow" if ".flow." in name else name.split(".")[1] for name in changed if name.startswith("levels.")}
     assert kinds == {None: {"0", "1"}, 0: {"0"}, 1: {"1"}, "flow": {"flow"}}[part]
@@ -68,6 +68,8 @@ def test_a_step_trains_its_part(part: Part, monkeypatch: pytest.MonkeyPatch) -> 
         ("generate", "4 steps", "bytes/s"),
         ("infill", "4 bytes", "s"),
         ("data", "crops of 512 bytes", "skipped"),
+        ("generate", "as configured", "s for 20,000 bytes"),
+        ("stage", "60_figures", "skipped"),
         ("repro", "dvc repro", "skipped"),
     ],
 )
@@ -96,7 +98,7 @@ def test_an_operator_is_timed() -> None:
 def test_shares_of_the_profile_add_up() -> None:
     rows = profile(TINY, steps=1)
     assert sum(row["share"] for row in rows.values()) == pytest.approx(1)
-    assert {"matrix products", "copies and casts", "element-wise and the rest"} <= set(rows)
+    assert {"products of the model", "copies", "element-wise and the rest"} <= set(rows)
 
 
 def test_the_table() -> None:
@@ -116,7 +118,14 @@ def test_the_command_prints_and_keeps_what_it_found(
     assert command.main(["repro", "--out", str(tmp_path / "found.json")]) == status
     found = json.loads((tmp_path / "found.json").read_text())["repro"]["dvc repro"]
     assert found == ({"failed": "ValueError: no room"} if status else {"ms": 1.5})
+    told = json.loads((tmp_path / "found.json").read_text())["machine"]
+    assert {"commit", "processor", "torch", "minutes"} <= set(told)
     assert "## `dvc repro` with nothing to do" in capsys.readouterr().out
+
+
+def test_rows_are_shares_of_the_first() -> None:
+    rows = command._compared({"a": {"ns": 2.0}, "b": {"failed": "no room"}, "c": {"ns": 3.0}}, "ns")
+    assert rows["c"]["ns, of the first row's"] == 1.5 and rows["b"] == {"failed": "no room"}
 
 
 def test_an_unknown_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
