@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.model.build import ROOT, bytes_batch, merge, model, only_losses, random, raw
+from tests.model.build import ROOT, bytes_batch, losses, merge, model, only_losses, random, raw
 from zonkey import Zonkey
 from zonkey.checkpoint import CheckpointError, load_state, save_model, save_state
 from zonkey.config import Config, parse
@@ -27,8 +27,9 @@ from zonkey.fit.distributed import Ranks
 from zonkey.fit.loop import TrainingError
 from zonkey.fit.muon import Muon
 from zonkey.fit.optimizer import Optimizer, learning_rate, parameter_groups
-from zonkey.train import TrainSummary, finetune, train_level
-from zonkey.train.learner import Part, freeze_but
+from zonkey.runtime import start
+from zonkey.train import TrainSummary, finetune, stages, train_level
+from zonkey.train.learner import Part, ZonkeyLearner, freeze_but
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -334,11 +335,40 @@ def test_ranks_share_a_batch(corpus: Path) -> None:
 
 
 def test_two_processes_train_as_one(tmp_path: Path, corpus: Path) -> None:
-    """Gradients are averaged: both ranks end with the same weights, and the run with one model."""
+    """Six steps of two end with the weights of one process that averages the gradients of both halves itself."""
     config = short(processes=2, sample_texts=0)
     summary = run(config, corpus, tmp_path)
-    assert summary.metrics["loss"] < float("inf") and (tmp_path / "level0" / "model.safetensors").is_file()
     assert [row["step"] for row in summary.history if "kind" in row] == [0, 3, 6]
+    state = load_state(next((tmp_path / "runs").glob("level0-*")))
+    assert state is not None
+    stage = config.train.levels[0]
+    runtime, text = start(config.runtime), Corpus(corpus, "train")
+    halves = [Batches(text, stage.batch, stage.bytes, config.seed, rank, 2) for rank in range(2)]
+    alone = stages._model(config, 0, None, corpus)
+    learner = ZonkeyLearner(config, stage, 0)
+    learner.freeze(alone)
+    optimizer = Optimizer(alone, config.train, stage)
+    for step in range(stage.steps):
+        for rank, half in enumerate(halves):
+            random = runtime.generator(config.seed, 1, step, rank)
+            (learner.forward(alone, half.at(step), random, step).loss / 2).backward()
+        optimizer.step(step)
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(value, state["model"][name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_halves_of_a_batch_have_the_loss_of_the_whole() -> None:
+    """Terms are means over what a process has, weighted by what each document holds: averaged over processes they are
+    those of all together, but for that weighting."""
+    built = model(2)
+    tokens, lengths = bytes_batch(["The Elkel is a short river in southern Denmark."] * 3 + ["It is 44 km long."])
+
+    def loss(rows: slice, seed: int) -> float:
+        return float(built(tokens[rows], lengths[rows], losses(), random(seed)).loss.detach())
+
+    whole = sum(loss(slice(None), seed) for seed in range(30)) / 30
+    halves = sum(loss(rows, seed) for seed in range(30) for rows in (slice(0, 2), slice(2, 4))) / 60
+    assert halves == pytest.approx(whole, rel=0.05)
 
 
 def test_one_process_goes_on_where_two_stopped(tmp_path: Path, corpus: Path) -> None:
