@@ -50,12 +50,12 @@ def test_every_stage_is_lengthened_alike_and_nothing_else(root: Path) -> None:
     ("name", "value", "sentence"),
     [
         ("model.levls.0.width", 8, "unknown parameter 'model.levls.0.width'; the nearest known name is 'levels'"),
-        ("train.step", 8, "unknown parameter 'train.step'; the nearest known name is '"),
+        ("train.step", 8, "unknown parameter 'train.step'; known: checkpoint_every, "),
         ("model.levels.2.width", 8, "unknown parameter 'model.levels.2.width'; model.levels has entries 0 to 1"),
         ("model.levels.top.width", 8, "model.levels has entries 0 to 1"),
         ("seed.more", 8, "unknown parameter 'seed.more'; seed is 0 and holds no others"),
         ("seed", "many", "seed=many: parameter 'seed' is 'many'"),
-        ("model.levels.1.width", 8, r"levels\[1\].width is 8, but must be levels\[0\].width x vectors = 32"),
+        ("model.levels.1.width", 8, r"levels\.1\.width is 8, but must be 32, width times vectors of levels\.0"),
     ],
 )
 def test_what_cannot_be_changed_is_named(name: str, value: Any, sentence: str) -> None:

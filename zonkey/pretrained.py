@@ -85,4 +85,4 @@ def check_fit(weights: Path, found: Shapes, wanted: Shapes) -> None:
     for name in sorted(found.keys() | wanted.keys()):
         have, want = (f"of shape {one[name]}" if name in one else "not there" for one in (found, wanted))
         if have != want:
-            raise ValueError(f"{weights} does not fit its config.json: {name} is {have}, and should be {want}; {AGAIN}")
+            raise ValueError(f"{weights} does not fit its config.json: {name} is {have}, there it is {want}; {AGAIN}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from zonkey.config import Config, ConfigError, PipelineConfig, parse
+from zonkey.config.say import nearest
 
 BUDGET = "ablations."  # changes of these are made first: they decide how many levels there are
 
@@ -35,9 +35,8 @@ def variant(config: Config, name: str) -> Config:
     """
     known = config.ablations.variants
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        fix = f"the nearest is {near[0]!r}" if near else "ablations.variants is empty"
-        raise ConfigError(f"there is no variant {name!r}; {fix}")
+        fix = nearest(name, known, "nearest") or "; ablations.variants is empty"
+        raise ConfigError(f"there is no variant {name!r}{fix}")
     changes = known[name].changes
     first = varied(config, {key: value for key, value in changes.items() if key.startswith(BUDGET)})
     budget = first.ablations
@@ -86,8 +85,7 @@ def _key(holder: Any, part: str, name: str, parent: str) -> str | int:
     if isinstance(holder, Mapping):
         if part in holder:
             return part
-        near = difflib.get_close_matches(part, map(str, holder), n=1, cutoff=0.0)
-        raise ConfigError(f"unknown parameter {name!r}" + (f"; the nearest known name is {near[0]!r}" if near else ""))
+        raise ConfigError(f"unknown parameter {name!r}{nearest(part, map(str, holder))}")
     if isinstance(holder, list):
         if part.isdigit() and int(part) < len(holder):
             return int(part)

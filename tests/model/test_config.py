@@ -135,7 +135,7 @@ def test_a_value_out_of_range_is_named(at: Path_, value: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
-        ({("model", "levels", 1, "width"): 64}, ("model", "levels[1].width", "64", "32")),
+        ({("model", "levels", 1, "width"): 64}, ("model", "levels.1.width", "64", "32")),
         ({("model", "levels", 0, "heads"): 3}, ("model.levels.0", "width", "heads 3")),
         ({("model", "levels", 0, "vectors"): 8}, ("model.levels.0", "vectors 8", "window 8")),
         ({("model", "levels", 0, "target_rate"): 0.1}, ("model.levels.0", "target_rate 0.1")),

@@ -95,12 +95,15 @@ DAMAGED = {  # seen by every command, before anything is allocated
     "configuration that is a folder": (of_a_folder(CONFIG), ("no model in",)),
     "whole numbers": (weighted(lambda w: w.update(codebook=w["codebook"].int())), ("codebook is of type I32",)),
     "configuration cut short": (written(CONFIG, b'{"levels": ['), (CONFIG, "not valid JSON")),
-    "configuration of another kind": (written(CONFIG, b"[]"), (CONFIG, "holds list")),
+    "configuration of another kind": (written(CONFIG, b"[]"), (CONFIG, "holds a list")),
     "configuration without an end": (written(CONFIG, b"[" * 100_000), (CONFIG, "not valid JSON")),
     "configuration in latin-1": (written(CONFIG, b'{"a": "\xe9"}'), (CONFIG, "not valid JSON")),
-    "an older version": (configured(lambda c: c.pop("sampler")), (CONFIG, "this version", "'sampler' is missing")),
-    "a newer version": (configured(lambda c: c.update(depth=1)), (CONFIG, "this version", "unknown parameter 'depth'")),
-    "a broken chain": (configured(lambda c: c["levels"][1].update(width=64)), (CONFIG, "levels[1].width is 64")),
+    "an older version": (configured(lambda c: c.pop("sampler")), (CONFIG, "another version", "'sampler' is missing")),
+    "a newer version": (
+        configured(lambda c: c.update(depth=1)),
+        (CONFIG, "another version (unknown", "depth"),
+    ),
+    "a broken chain": (configured(lambda c: c["levels"][1].update(width=64)), (CONFIG, "levels.1.width is 64")),
     "heads that do not divide": (configured(lambda c: c["levels"][0].update(heads=3)), (CONFIG, "width 16", "heads 3")),
     "a level dropped": (configured(lambda c: c["levels"].pop()), ("levels.1", "train or copy the model again")),
     "an absurd width": (configured(lambda c: c["levels"][0].update(width=2**40)), (CONFIG, str(2**40), "at most")),
@@ -118,9 +121,12 @@ UNFIT = {  # seen when it is to run
     ),
     "a tensor missing": (weighted(lambda w: w.pop("codebook")), ("codebook is not there", "[256, 16]")),
     "a tensor too many": (weighted(lambda w: w.update(more=torch.zeros(1))), ("more is of shape [1]", "not there")),
-    "not a number": (weighted(lambda w: w["codebook"][3].fill_(float("nan"))), ("1 of the tensors", "codebook")),
+    "not a number": (weighted(lambda w: w["codebook"][3].fill_(float("nan"))), ("NaN or infinity", "codebook")),
     "infinity": (weighted(lambda w: w["levels.0.mask_vector"].fill_(float("inf"))), ("levels.0.mask_vector",)),
-    "no numbers at all": (weighted(lambda w: [v.fill_(float("nan")) for v in w.values()]), ("hold what is no number",)),
+    "no numbers at all": (
+        weighted(lambda w: [v.fill_(float("nan")) for v in w.values()]),
+        ("NaN or infinity",),
+    ),
 }
 RUNS = (["segment", "some text"], ["reconstruct", "some text"], ["generate"], ["infill", "a {gap:3} b"])
 
@@ -188,7 +194,7 @@ def test_an_absent_model(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for command in (["info", place], ["generate", "--model", place]):
-        refused(capsys, command, f"no model in {Path(place)};", "name another folder")
+        refused(capsys, command, f"no model in {Path(place)}", "name a")
 
 
 def test_links_are_followed_to_models_and_nothing_else(

@@ -33,7 +33,7 @@ def test_folders_of_others_are_not_replaced(
 ) -> None:
     (here / "link").symlink_to("mine")
     before = tree(here.parents[1])
-    refused(capsys, ["notebooks", *step, out], out, "name another")
+    refused(capsys, ["notebooks", *step, out], out, "; name a")
     assert tree(here.parents[1]) == before
 
 
@@ -49,19 +49,21 @@ def test_what_was_made_before_is_replaced(here: Path) -> None:
 def test_sources_are_not_replaced_by_their_copies(here: Path, capsys: pytest.CaptureFixture) -> None:
     before = tree(here)
     for sources, out in ((["notebooks"], "notebooks"), (["notebooks", "mine"], "mine"), (["notebooks"], "../here")):
-        refused(capsys, ["notebooks", "publish", *sources, "--out", out], f"{out} would replace", "name another folder")
+        refused(
+            capsys, ["notebooks", "publish", *sources, "--out", out], f"--out {out} would replace", "name another --out"
+        )
     assert tree(here) == before
 
 
 @pytest.mark.parametrize(
     ("folders", "says"),
     [
-        ([".."], (".. has no name", "name the folder itself")),
+        ([".."], (".. has no name", "write it as ../NAME")),
         (["."], (". has no name",)),
         (["mine/.."], ("mine/.. has no name",)),
-        (["mine", "other/mine"], ("other/mine would be copied over another mine",)),
-        (["README.md"], ("copied over another README.md",)),
-        (["other/params.yaml"], ("copied over another params.yaml",)),
+        (["mine", "other/mine"], ("other/mine would be copied as mine, which is taken", "rename the folder")),
+        (["README.md"], ("copied as README.md, which is taken",)),
+        (["other/params.yaml"], ("copied as params.yaml, which is taken",)),
         (["mine/thesis.tex"], ("no folder mine/thesis.tex",)),
         (["nowhere"], ("no folder nowhere",)),
     ],
@@ -122,15 +124,15 @@ def test_files_that_are_no_notebooks(here: Path, content: bytes, says: str, caps
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "none.ipynb", "out.ipynb"], "no notebook none.ipynb"),
-        (["run", "notebooks", "out.ipynb"], "no notebook notebooks"),
-        (["run", "https://example.org/a.ipynb", "out.ipynb"], "no notebook https:/example.org/a.ipynb"),
+        (["run", "none.ipynb", "out.ipynb"], "no file none.ipynb; name a notebook"),
+        (["run", "notebooks", "out.ipynb"], "no file notebooks; name a notebook"),
+        (["run", "https://example.org/a.ipynb", "out.ipynb"], "no file https:/example.org/a.ipynb"),
         (["run", "notebooks/a.ipynb", "notebooks/a.ipynb"], "is the notebook itself"),
         (["run", "notebooks/a.ipynb", "notebooks/../notebooks/a.ipynb"], "is the notebook itself"),
-        (["run", "notebooks/a.ipynb", "params.yaml"], "params.yaml is no name of a notebook; let it end with .ipynb"),
+        (["run", "notebooks/a.ipynb", "params.yaml"], "params.yaml does not end with .ipynb"),
         (["run", "notebooks/a.ipynb", "mine"], "OUT mine is a folder; name a file"),
         (["run", "notebooks/a.ipynb", "mine/thesis.tex/out.ipynb"], "mine/thesis.tex"),
-        (["run", "notebooks/a.ipynb", "out.ipynb", "-p", "level"], "'level' sets nothing; write NAME=VALUE"),
+        (["run", "notebooks/a.ipynb", "out.ipynb", "-p", "level"], "'level' gives no value; write NAME=VALUE"),
         (["run", "notebooks/a.ipynb", "out.ipynb", "-p", "level=["], "the value of 'level=[' is not valid YAML"),
         (["run", "notebooks/a.ipynb", "out.ipynb", "-p", "level=3"], "has no parameter 'level'"),
         (["strip", "none"], "no notebook (*.ipynb) in none"),
@@ -159,7 +161,7 @@ def test_a_published_run_is_a_name_and_no_path(here: Path, name: str, capsys: py
         (["results", "--out", "mine"], "--out mine is a folder; name a file"),
         (["results", "--out", "/"], "--out / is a folder; name a file"),
         (["results", "--verdicts", "none.yaml"], "no file none.yaml; name another --verdicts"),
-        (["results", "--reports", "none"], "no folder none; publish a run first"),
+        (["results", "--reports", "none"], "no folder --reports none; publish a run"),
         (["compare", "--reports", "none"], "no folder none/default/metrics; name a published profile"),
         (["compare", "--reports", "reports", "--yours", "none", "gone"], "no folder none or gone; run `dvc repro`"),
         (["speed", "--out", "mine"], "--out mine is a folder; name a file"),

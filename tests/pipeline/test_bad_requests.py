@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["generate", "--seed", HUGE], ("--seed", HUGE, "from 0 to 4294967295")),
         (["generate", "--level", "-1"], ("--level", "'-1'", "from 0 to 7")),
         (["generate", "--level", "top"], ("--level", "'top'")),
-        (["generate", "--length", "long"], ("--length", "'long'", "the nearest is")),
+        (["generate", "--length", "long"], ("--length", "'long' is none of expected, sampled")),
         (["reconstruct", "some text", "--noise", "2"], ("--noise", "'2'", "from 0 to 1")),
         (["reconstruct", "some text", "--noise", "nan"], ("--noise", "'nan'", "from 0 to 1")),
         (["reconstruct", "some text", "--noise", "-0.1"], ("--noise", "'-0.1'")),
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["compare", "--share", "-0.5"], ("--share", "'-0.5'")),
         (["segment", "some text", "--stepz", "3"], ("no option '--stepz'",)),
         (["generate", "--step", "3", "--sed", "3"], ("no option '--sed'", "the nearest is '--seed'")),
-        (["info", "one", "two"], ("no argument 'two'",)),
+        (["info", "one", "two"], ("'two' is one argument too many",)),
         (["generat"], ("'generat'", "the nearest is 'generate'")),
         (["notebooks", "pubish"], ("'pubish'", "the nearest is 'publish'")),
         (["notebooks"], ("STEP",)),
@@ -224,7 +224,7 @@ def test_too_little_memory_is_said(
         raise error
 
     monkeypatch.setattr(zonkey.cli.text, "_load", full)
-    refused(capsys, ["generate"], "not enough memory", "fewer or shorter texts")
+    refused(capsys, ["generate"], "not enough memory", "give it less at once")
 
 
 def test_the_program_itself_refuses_in_one_line(root: Path) -> None:

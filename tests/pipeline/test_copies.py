@@ -167,7 +167,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         assert set(tree(tmp_path / "reports")) == {"x/a.ipynb", "x/params.yaml", "x/README.md"}
         assert (tmp_path / "reports/x/params.yaml").read_text() == f"seed: 1  # {name}\n"
     assert main(["notebooks", "run", "missing.ipynb", "out.ipynb"]) == 2
-    assert "no notebook missing.ipynb" in capsys.readouterr().err
+    assert "no file missing.ipynb" in capsys.readouterr().err
     assert main(["notebooks", "run", "notebooks/a.ipynb", "out.ipynb", "-p", "levle=1"]) == 1
     assert "has no parameter 'levle'" in capsys.readouterr().err.splitlines()[-1]
     assert main(["notebooks", "run", "notebooks/a.ipynb", "out.ipynb", "-p", "level"]) == 2

@@ -143,7 +143,7 @@ def _run(options: argparse.Namespace) -> None:
     from zonkey.notebook.run import run
 
     if not options.notebook.is_file():
-        raise ValueError(f"no notebook {options.notebook}; see notebooks/")
+        raise ValueError(f"no file {options.notebook}; name a notebook, such as notebooks/10_prepare.ipynb")
     check_file("OUT", options.out)
     run(options.notebook, options.out, _pairs(options.set))
 
@@ -161,6 +161,6 @@ def _pairs(given: list[str]) -> dict[str, Any]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not (key and equals):
-            raise ValueError(f"{pair!r} sets nothing; write NAME=VALUE")
+            raise ValueError(f"{pair!r} gives no value; write NAME=VALUE")
         pairs[key] = read_yaml(value, YAML(typ="safe"), f"the value of {pair!r}") if value else None
     return pairs

@@ -24,7 +24,7 @@ def describe(folder: Path) -> dict[str, Any]:
     there = {int(found[1]) for name in sizes if (found := LEVEL.match(name))}
     if there != set(range(len(config.levels))):
         held = ", ".join(f"levels.{number}" for number in sorted(there)) or "no level"
-        raise ValueError(f"{folder}: the weights hold {held}, and config.json tells of {len(config.levels)}; {AGAIN}")
+        raise ValueError(f"{folder} holds weights of {held}, and config.json describes {len(config.levels)}; {AGAIN}")
     levels = [
         {
             "level": number,

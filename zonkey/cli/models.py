@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zonkey.model import Zonkey
 
 AGAIN = "train or copy the model again"
+OTHER_VERSION = ("unknown parameter", "is missing")  # in what is said of a configuration
 FLOATS = {"F64", "F32", "F16", "BF16"}
 Shape = tuple[int, ...]
 
@@ -23,19 +24,25 @@ def read_config(folder: Path) -> ModelConfig:
         ValueError: there is no model, or its configuration is damaged or of another version.
     """
     path = folder / "config.json"
+    if not folder.is_dir():
+        raise ValueError(f"no model in {folder}; name a folder on this machine, or train models/final by `make repro`")
     if not path.is_file():
-        raise ValueError(f"no model in {folder}; make it with `make repro`, or name another folder")
+        raise ValueError(f"no model in {folder}: it has no config.json; {AGAIN}, or name a folder that has")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); {AGAIN}") from None
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise ValueError(f"{path} is not valid JSON ({reason}); {AGAIN}") from None
     if not isinstance(raw, dict):
-        raise ValueError(f"{path} holds {type(raw).__name__}, no model configuration; {AGAIN}")
+        raise ValueError(f"{path} holds a {type(raw).__name__}, no model configuration; {AGAIN}")
     try:
         return parse(ModelConfig, raw.get("config", raw), str(path))
     except ConfigError as error:
-        said = str(error).removeprefix(f"{path}: ").partition("; add it")[0]
-        raise ValueError(f"{path} is of no model of this version: {said}; {AGAIN}") from None
+        said = str(error).removeprefix(f"{path}: ")
+        if any(words in said for words in OTHER_VERSION):
+            said = said.partition("; ")[0]
+            raise ValueError(f"{path} was written by another version ({said}); take that, or train again") from None
+        raise ValueError(f"{path}: {said}; or {AGAIN}") from None
 
 
 def read_shapes(folder: Path) -> dict[str, Shape]:
@@ -51,6 +58,8 @@ def read_shapes(folder: Path) -> dict[str, Shape]:
         raise ValueError(f"{folder} holds a config.json but no weights (*.safetensors); {AGAIN}")
     found: dict[str, Shape] = {}
     for path in files:
+        if not path.is_file():
+            raise ValueError(f"{path} is not a file; {AGAIN}")
         try:
             with safe_open(path, framework="numpy") as file:
                 parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
@@ -77,5 +86,5 @@ def load(folder: Path) -> Zonkey:
     model = Zonkey.from_pretrained(str(folder)).eval()
     bad = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if bad:
-        raise ValueError(f"{len(bad)} of the tensors in {folder} hold what is no number (first {bad[0]}); {AGAIN}")
+        raise ValueError(f"{folder} holds what is no number (NaN or infinity) in {', '.join(bad)[:200]}; {AGAIN}")
     return model

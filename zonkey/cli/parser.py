@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from zonkey.config.base import MOST
-from zonkey.config.say import nearest
+from zonkey.config.say import close, nearest
 
 SEEDS = 2**32
 
@@ -27,14 +27,15 @@ class Parser(argparse.ArgumentParser):
         if left:
             given = left[0].partition("=")[0]
             if not given.startswith("-"):
-                self.error(f"there is no argument {given!r}")
+                self.error(f"{given!r} is one argument too many; leave it out")
             self.error(f"there is no option {given!r}{nearest(given, self._option_string_actions, 'nearest')}")
         return found, left
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             choices = [str(choice) for choice in action.choices]
-            said = f"{value!r} is none of {', '.join(choices)}{nearest(value, choices, 'nearest')}"
+            meant = close(value, choices)
+            said = f"{value!r} is none of {', '.join(choices)}" + (f"; the nearest is {meant!r}" if meant else "")
             raise argparse.ArgumentError(action, said)
 
 
@@ -72,7 +73,7 @@ def real(least: float, most: float = math.inf) -> Callable[[str], float]:
 def name(value: str) -> str:
     """Reads the name of a folder inside another: no path, so that it cannot lead out of it."""
     if value in ("", ".", "..") or Path(value).name != value:
-        raise argparse.ArgumentTypeError(f"{value[:40]!r} is no plain name; give one without '/'")
+        raise argparse.ArgumentTypeError(f"{value[:40]!r} is no plain name; give one without '/', not '..'")
     return value
 
 

@@ -40,7 +40,7 @@ def apply(name: str, params: Path, profiles: Path, extra: Mapping[str, Any]) -> 
     """
     known = names(profiles)
     if name not in known:
-        fix = nearest(name, known, "nearest") or f"; {profiles}/ holds none"
+        fix = nearest(name, known, "nearest") or f"; {profiles}/ holds none, name another --profiles"
         raise ConfigError(f"there is no profile {name!r}{fix}")
     document = _load(params)
     for path in (profiles / "default.yaml", profiles / f"{name}.yaml"):

@@ -32,7 +32,7 @@ def _results(options: argparse.Namespace) -> None:
     from zonkey.files import write_beside
 
     if not options.reports.is_dir():
-        raise ValueError(f"no folder {options.reports}; publish a run first (`make publish`), or name another folder")
+        raise ValueError(f"no folder --reports {options.reports}; publish a run (`make publish`), or name another")
     if options.verdicts and not options.verdicts.is_file():
         raise ValueError(f"no file {options.verdicts}; name another --verdicts")
     check_file("--out", options.out)

@@ -21,7 +21,7 @@ FIXES = {
     errno.ELOOP: "name one that is no circle of links",
 }
 LONGEST = 560  # characters of a sentence; what is longer holds something absurd, such as a path of thousands
-MEMORY = "there is not enough memory for this; give fewer or shorter texts, or take a smaller model"
+MEMORY = "there is not enough memory for this command; give it less at once (texts, bytes), or take a smaller model"
 
 
 def sentence(error: Exception, path: object = None) -> str:

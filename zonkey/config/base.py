@@ -51,7 +51,7 @@ _WITH_GAP = r"(?s:.*\{gap(?::[0-9]+)?\}.*)"
 # Files and folders are called by it, so it must not lead out of where they belong.
 Name = Annotated[
     str,
-    matching(_PLAIN, "is no plain name; write letters, digits, '_', '.' and '-' only"),
+    matching(_PLAIN, "is no plain name; begin with a letter, digit or '_', and write only these, '.' and '-'"),
     WithJsonSchema({"type": "string", "pattern": f"^{_PLAIN}$"}),
 ]
 Word = Annotated[
@@ -61,7 +61,7 @@ Word = Annotated[
 ]
 Repository = Annotated[
     str,
-    matching(_REPOSITORY, "is no repository of the hub; write owner/name"),
+    matching(_REPOSITORY, "is no name of a repository on the hub; write owner/name"),
     WithJsonSchema({"type": "string", "pattern": f"^{_REPOSITORY}$"}),
 ]
 TextWithGap = Annotated[

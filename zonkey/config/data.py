@@ -32,12 +32,14 @@ class DataConfig(Frozen):
     @model_validator(mode="after")
     def _check(self) -> DataConfig:
         if self.source in ("parquet", "jsonl", "text") and not self.path:
-            raise ValueError(f"source is {self.source!r} but path is {self.path!r}; give a local file or pattern")
+            raise ValueError(f"source is {self.source!r}, and path is empty; set data.path to a local file or pattern")
         if self.source.startswith("encyclopedia") and self.documents is None:
             raise ValueError("documents is null, but the encyclopedia has no end; give a number of documents")
         held = self.judge + self.validation + self.test
         if held > 0.9:
             raise ValueError(f"judge + validation + test is {held:g}; leave at least 0.1 for training")
         if self.max_bytes < self.min_bytes:
-            raise ValueError(f"max_bytes is {self.max_bytes}, below min_bytes {self.min_bytes}")
+            raise ValueError(
+                f"max_bytes is {self.max_bytes}, below min_bytes {self.min_bytes}; raise the first or lower the second"
+            )
         return self

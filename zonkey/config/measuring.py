@@ -54,7 +54,9 @@ class LanguageConfig(Frozen):
     @model_validator(mode="after")
     def _check(self) -> LanguageConfig:
         if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+            raise ValueError(
+                f"width {self.width} is not divisible by twice the heads {self.heads}, {2 * self.heads}; change one"
+            )
         return self
 
 
@@ -70,7 +72,7 @@ class BaselinesConfig(Frozen):
         if self.language.context > self.stage.bytes:
             raise ValueError(
                 f"language.context is {self.language.context}, above stage.bytes {self.stage.bytes}: later positions"
-                " would never be trained; lower it"
+                " would never be trained; lower the first or raise the second"
             )
         return self
 
@@ -121,7 +123,7 @@ class AblationsConfig(Frozen):
     @model_validator(mode="after")
     def _check(self) -> AblationsConfig:
         if len(self.steps) < self.levels:
-            raise ValueError(f"steps has {len(self.steps)} entries for {self.levels} levels; give one for each")
+            raise ValueError(f"levels is {self.levels}, and steps has {len(self.steps)}; give one for each level")
         return self
 
 

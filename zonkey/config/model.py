@@ -64,11 +64,18 @@ class LevelConfig(Frozen):
     @model_validator(mode="after")
     def _check(self) -> LevelConfig:
         if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is not divisible by twice the heads {self.heads}")
+            raise ValueError(
+                f"width {self.width} is not divisible by twice the heads {self.heads}, {2 * self.heads}; change one"
+            )
         if self.vectors >= self.window:
-            raise ValueError(f"vectors {self.vectors} must be fewer than window {self.window}")
+            raise ValueError(
+                f"vectors {self.vectors} must be fewer than window {self.window}; lower the first or raise the second"
+            )
         if self.target_rate * self.window <= 1:
-            raise ValueError(f"target_rate {self.target_rate:g} needs a window above {1 / self.target_rate:g}")
+            raise ValueError(
+                f"target_rate {self.target_rate:g} needs a window above {1 / self.target_rate:g}, and window is"
+                f" {self.window}; raise one of them"
+            )
         if 2 * self.splitter_moves * self.target_rate >= 1:
             raise ValueError(
                 f"splitter_moves {self.splitter_moves} is half a segment or more at target_rate {self.target_rate:g}"
@@ -144,6 +151,6 @@ class ModelConfig(Frozen):
             want = low.width * low.vectors
             if high.width != want:
                 raise ValueError(
-                    f"levels[{i + 1}].width is {high.width}, but must be levels[{i}].width x vectors = {want}"
+                    f"levels.{i + 1}.width is {high.width}, but must be {want}, width times vectors of levels.{i}"
                 )
         return self

@@ -39,11 +39,15 @@ def read_mapping(path: Path, yaml: YAML) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name a parameter file") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        value = f"byte {error.start} is {error.object[error.start]:#04x}"
+        raise ConfigError(f"{path} is not UTF-8 text: {value}; save it as UTF-8") from None
     raw = read_yaml(text, yaml, str(path))
     if not isinstance(raw, dict):
         kind = "nothing" if raw is None else "a list" if isinstance(raw, list) else shown(raw)
-        raise ConfigError(f"{path} holds {kind}, not a mapping of parameters; see profiles/ for one")
+        raise ConfigError(
+            f"{path} holds {kind}, not a mapping of parameters; copy profiles/default.yaml over it and run"
+            " `zonkey profile default`"
+        )
     return raw
 
 
@@ -55,7 +59,12 @@ def read_yaml(text: str, yaml: YAML, origin: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         words = " ".join(str(getattr(error, "problem", None) or error).split()) or type(error).__name__
-        raise ConfigError(f"{origin} is not valid YAML: {line}{cut(words)}") from None
+        if words.startswith("but "):  # the other half of a sentence
+            words = f"{' '.join(str(getattr(error, 'context', '')).split())}, {words}"
+        if isinstance(error, RecursionError):
+            words = "it is nested too deeply"
+        fix = f"correct line {mark.line + 1}" if mark else "correct it"
+        raise ConfigError(f"{origin} is not valid YAML: {line}{cut(words)}; {fix}") from None
 
 
 def parse(kind: type[T], raw: dict[str, Any], origin: str) -> T:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import math
 import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,7 +26,7 @@ WORDS = {  # by pydantic's kind of error, with what it knows about the limit
     "model_type": "must be a mapping of parameters",
     "model_attributes_type": "must be a mapping of parameters",
     "tuple_type": "must be a list",
-    "too_short": "needs at least {min_length} entries",
+    "too_short": "needs an entry",
     "too_long": "has more than {max_length} entries",
     "literal_error": "must be one of {expected}",
     "greater_than": "must be above {gt}",
@@ -39,25 +41,42 @@ def sentence(kind: type[BaseModel], error: ValidationError) -> str:
     found = error.errors(include_url=False)
     unknown = ("extra_forbidden", "invalid_key")  # the latter is no text
     first: Mapping[str, Any] = min(found, key=lambda one: one["type"] not in unknown)
-    where = cut(".".join(str(part) for part in first["loc"] if part != "[key]"))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    place = first["loc"][:-2] if first["loc"][-1:] == ("[key]",) else first["loc"]  # of a key its value speaks
+    where = cut(".".join(map(str, place)))
     if first["type"] in unknown:
-        near = nearest(first["loc"][-1], names(kind.model_json_schema(), first["loc"][:-1]))
-        return f"unknown parameter {where!r}{near}{more}"
+        absent = {one["loc"] for one in found if one["type"] == "missing"}
+        meant = close(place[-1], names(kind.model_json_schema(), place[:-1]))
+        more = _others(len(found) - 1 - ((*place[:-1], meant) in absent))
+        return f"unknown parameter {where!r}{nearest(place[-1], names(kind.model_json_schema(), place[:-1]))}{more}"
+    more = _others(len(found) - 1)
     if first["type"] == "missing":
-        return f"parameter {where!r} is missing; add it (see profiles/ for values){more}"
+        written = where in ("profile", "pipeline")
+        fix = "run `zonkey profile NAME`, which writes it" if written else "add it (profiles/default.yaml has a value)"
+        return f"parameter {where!r} is missing; {fix}{more}"
     message = cut(first["msg"].removeprefix("Value error, "), 3 * LONGEST)
     if first["type"] == "value_error":
         return f"{where}: {message}{more}" if where else f"{message}{more}"
     words = WORDS.get(first["type"])
     said = words.format(**first.get("ctx", {})) if words else message[0].lower() + message[1:]
-    return f"parameter {where!r} is {shown(first['input'])}; it {said}{more}"
+    value = first["input"]
+    if isinstance(value, float) and math.isnan(value):
+        said = f"must be a number, {said.removeprefix('must be ')}"
+    if first["type"] == "string_type" and isinstance(value, int | float):
+        said += f": write it in quotes, {str(shown(value))!r}"
+    return f"parameter {where!r} is {shown(value)}; it {said}{more}"
+
+
+def _others(count: int) -> str:
+    plural = "others are" if count > 1 else "other is"
+    return f"; {count} {plural} wrong, too" if count else ""
 
 
 def shown(value: Any) -> str:
     """A value in short, or what it is where it has no written form that a sentence could hold."""
     if isinstance(value, int) and abs(value) >= 10**DIGITS:
         return f"a whole number of more than {DIGITS} digits"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)  # as in YAML
     try:
         return reprlib.repr(value)
     except (ValueError, RecursionError):  # such a number within
@@ -69,10 +88,17 @@ def cut(words: str, longest: int = LONGEST) -> str:
     return words if len(words) <= longest else f"{words[:longest]}..."
 
 
+def close(name: Any, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, if any is like it."""
+    return next(iter(difflib.get_close_matches(cut(str(name)), list(known), n=1, cutoff=0.5)), None)
+
+
 def nearest(name: Any, known: Iterable[str], said: str = "nearest known name") -> str:
-    """The end of a sentence that names what comes closest; nothing where nothing is known."""
-    near = difflib.get_close_matches(cut(str(name)), list(known), n=1, cutoff=0.0)
-    return f"; the {said} is {near[0]!r}" if near else ""
+    """The end of a sentence that names what comes closest, or what there is; nothing where nothing is known."""
+    known = sorted(known)
+    if (meant := close(name, known)) is not None:
+        return f"; the {said} is {meant!r}"
+    return f"; known: {cut(', '.join(known))}" if known else ""
 
 
 def names(schema: Mapping[str, Any], place: Iterable[str | int]) -> list[str]:

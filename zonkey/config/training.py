@@ -25,8 +25,9 @@ class StageConfig(Frozen):
         """Raises ValueError where a batch cannot be cut into parts of as many documents each."""
         parts = processes * self.micro_batches
         if self.batch % parts:
-            of = f"{self.micro_batches} micro_batches" + (f" in each of {processes} processes" if processes > 1 else "")
-            raise ValueError(f"batch {self.batch} does not divide into {of}; give a multiple of {parts}")
+            of = [f"{self.micro_batches} micro_batches"] * (self.micro_batches > 1)
+            of += [f"{processes} processes"] * (processes > 1)
+            raise ValueError(f"batch {self.batch} does not divide into {' of '.join(of)}; give a multiple of {parts}")
 
     @model_validator(mode="after")
     def _check(self) -> StageConfig:

@@ -40,7 +40,10 @@ class PipelineConfig(Frozen):
             fixed = itertools.takewhile(lambda part: not set(part) & set("*?["), Path(path).parts)
             prepare = str(Path(*fixed))
             if _holds_results(Path(prepare)):
-                raise ValueError(f"data.path {path!r} matches in {prepare!r}; put the files in a folder of their own")
+                raise ValueError(
+                    f"data.path {path!r} covers {prepare!r}, where the pipeline writes files of its own; put your files"
+                    " into another folder, such as data/mine, and name that"
+                )
         below = ["data/corpus/corpus.json", *(f"models/level{level}" for level in range(levels))]
         return cls(
             prepare=prepare,
@@ -73,8 +76,8 @@ class Config(Frozen):
     def _check(self) -> Config:
         if len(self.train.levels) != len(self.model.levels):
             raise ValueError(
-                f"train.levels has {len(self.train.levels)} entries for {len(self.model.levels)} model.levels;"
-                " give one for each"
+                f"model.levels has {len(self.model.levels)} entries and train.levels {len(self.train.levels)}; give one"
+                " of the second for each of the first"
             )
         if self.data.max_bytes > self.model.max_text_bytes:
             raise ValueError(
@@ -82,7 +85,8 @@ class Config(Frozen):
                 " held-out texts would be too long for the model; lower the first or raise the second"
             )
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} hold one twice; give each once")
+            twice = next(seed for seed in self.seeds if self.seeds.count(seed) > 1)
+            raise ValueError(f"seeds {list(self.seeds)} hold {twice} more than once; give each once")
         for number, level in enumerate(self.model.levels):
             if level.splits_alone and not (self.losses.predict and self.losses.surprise):
                 raise ValueError(

@@ -182,12 +182,14 @@ def _check(writer: Writer, tally: _Tally, config: DataConfig) -> None:
         fixes = ["give other documents"]
         fixes += ["set data.text_column and data.id_column to columns that are filled"] * bool(tally.null)
         fixes += ["lower data.min_bytes"] * bool(tally.short and config.min_bytes > LEAST_BYTES)
+        why = [f"{tally.null} documents without text or id"] * bool(tally.null)
+        why += [f"{tally.short} documents shorter than {config.min_bytes} bytes"] * bool(tally.short)
         raise DataError(
-            f"the corpus from {config.path or config.source} is empty ({tally.null} documents have no text or"
-            f" no id, {tally.short} fewer than {config.min_bytes} bytes); {', or '.join(fixes)}"
+            f"the corpus from {config.path or config.source} is empty ({' and '.join(why) or 'no documents'});"
+            f" {', or '.join(fixes)}"
         )
     again = f", {tally.duplicate} more have an id that came before" if tally.duplicate else ""
-    fix = ", or set data.id_column to what tells documents apart" if tally.duplicate else ""
+    fix = ", or set data.id_column to a column whose values differ" if tally.duplicate else ""
     for split, count in counts.items():
         if not count:
             raise DataError(

@@ -63,7 +63,12 @@ def _files(config: DataConfig) -> list[str]:
     if not files and glob.has_magic(pattern):
         raise DataError(f"no file matches data.path {pattern}; correct the pattern")
     if not files:
-        raise DataError(f"no file at data.path {pattern}; correct the path")
+        fix = "correct the path"
+        if "://" in pattern:
+            fix = "only files of this machine are read: download it, and name the file"
+        elif pattern.startswith("~"):
+            fix = "'~' is not read as your home: write the whole path"
+        raise DataError(f"no file at data.path {pattern}; {fix}")
     empty = [name for name in files if Path(name).stat().st_size == 0]
     if empty:
         raise DataError(f"{empty[0]} is empty; remove it or give a file with documents")
@@ -86,31 +91,51 @@ def _rows(loading: dict[str, Any], origin: str, text_column: str, id_column: str
         except DataError:
             raise
         except Exception as error:  # readers raise a great many types: arrow, json, network, codec
-            cause = " ".join(str(error).split())[:200] or type(error).__name__
-            fix = "check the name, the revision and the network" if _network(loading) else "check its format"
-            fix = "save it as UTF-8" if "codec can't decode" in cause else fix
+            cause, fix = _explained(error, _network(loading), str(loading["path"]))
             raise DataError(f"cannot read {origin}: {cause}; {fix}") from error
+
+
+EXPLAINED = {  # by a part of what a reader says
+    "codec can't decode": ("", "save it as UTF-8"),
+    "BatchSize must be greater than 0": ("the table has no rows", "give one with documents"),
+    "Extraction protocol for TAR": ("tar archives are not read", "unpack it, and name the files"),
+    "changed from object to": ("a line is no JSON object", 'write one on each line: {"id": "1", "text": "..."}'),
+    "recursion": ("it is nested too deeply", "give a flatter file"),
+}
+
+
+def _explained(error: Exception, network: bool, kind: str) -> tuple[str, str]:
+    """What a reader's error means, and what to do."""
+    cause = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
+    for part, (words, fix) in EXPLAINED.items():
+        if part in cause:
+            return words or cause, fix
+    if network:
+        return cause, "check the name, the revision and the network"
+    return cause, f"correct the file, or set data.source to its kind, which is no {kind}"
 
 
 def _network(loading: dict[str, Any]) -> bool:
     return "data_files" not in loading
 
 
-def _check_columns(row: dict[str, Any], origin: str, *wanted: str) -> None:
-    for column in filter(None, wanted):
-        if column not in row:
+def _check_columns(row: dict[str, Any], origin: str, text_column: str, id_column: str) -> None:
+    for parameter, column in (("text_column", text_column), ("id_column", id_column)):
+        if column and column not in row:
             there = ", ".join(sorted(map(repr, row)))[:200] or "none"
             near = difflib.get_close_matches(column, list(row), n=1, cutoff=0.5)
             hint = f" (the nearest is {near[0]!r})" if near else ""
             raise DataError(
-                f"{origin} has no column {column!r}{hint}; it has {there}: set data.text_column and data.id_column"
+                f"{origin} has no column {column!r}{hint}; it has {there}: set data.{parameter} to one of them"
             )
 
 
 def _document(row: dict[str, Any], origin: str, text_column: str, id_column: str) -> Document:
     text = row.get(text_column)
     if text is not None and not isinstance(text, str):
-        raise DataError(f"column {text_column!r} of {origin} holds {type(text).__name__}, not text; name another")
+        raise DataError(
+            f"column {text_column!r} of {origin} holds {type(text).__name__}, not text; set data.text_column to another"
+        )
     if id_column:
         name = row.get(id_column)
         return Document(None if name is None else str(name), text)

@@ -98,7 +98,8 @@ def _template(texts: Sequence[Sequence[bytes | int]], model: Zonkey) -> _Templat
     rows = [[b for part in text for b in (part if isinstance(part, bytes) else [-1] * part)] for text in texts]
     limit = model.config.max_text_bytes
     if bad := [len(row) for row in rows if not 2 <= len(row) <= limit]:
-        raise ValueError(f"the text with its gaps has {bad[0]} bytes; this model takes 2 to {limit}")
+        fix = "give a longer one" if bad[0] < 2 else "shorten the text or its gaps"
+        raise ValueError(f"the text with its gaps filled has {bad[0]} bytes; this model takes 2 to {limit}: {fix}")
     longest = max(map(len, rows))
     known = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=model.device)
     lengths = torch.tensor([len(row) for row in rows], device=model.device)

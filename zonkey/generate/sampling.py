@@ -143,7 +143,7 @@ def _choose(
     if sampler.choice == "likeliest":
         return candidates.vectors[logits.argmax(dim=-1)]
     if not logits.isfinite().all():
-        raise ValueError("what the model computes is not finite; train or copy the model again")
+        raise ValueError("what the model computes is not finite (NaN or infinity); train or copy the model again")
     chance = nucleus((logits / sampler.temperature).softmax(dim=-1), sampler.nucleus)
     at = torch.multinomial(chance.flatten(0, 1), 1, generator=generator).view(asked.shape[:2])
     return candidates.vectors[at]

@@ -55,7 +55,7 @@ def publish(executed: Path, folders: Sequence[Path], params: Path, out: Path) ->
     _check_names(folders)
     for source in (executed, *folders):
         if out.resolve() in (source.resolve(), *source.resolve().parents):
-            raise ValueError(f"{out} would replace {source}, which is to be copied; name another folder")
+            raise ValueError(f"--out {out} would replace {source}, which is to be copied; name another --out")
     _check_replaceable(out, lambda: _is_published(out) or _holds_notebooks(out))
     with folder_beside(out) as beside:
         titles = {}
@@ -88,9 +88,11 @@ def read(path: Path) -> NotebookNode:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except RecursionError:
-        raise ValueError(f"{path} is not a notebook: it is nested too deeply") from None
+        raise ValueError(f"{path} is not a notebook: it is nested too deeply; save it again with Jupyter") from None
     except (nbformat.ValidationError, ValueError, AttributeError, KeyError, TypeError) as error:  # any other JSON
-        raise ValueError(f"{path} is not a notebook: {str(error).splitlines()[0]:.200}") from None
+        reason = "its JSON is none of a notebook" if isinstance(error, AttributeError | KeyError | TypeError) else error
+        said = f"{str(reason).splitlines()[0]:.200}"
+        raise ValueError(f"{path} is not a notebook ({said}); save it again with Jupyter, or move it away") from None
     return notebook
 
 
@@ -104,11 +106,13 @@ def _notebooks(folder: Path) -> list[Path]:
 def _check_replaceable(out: Path, made_here: Callable[[], bool]) -> None:
     """Refuse to replace what was not made by the same step: a mistyped name must not cost a folder."""
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise ValueError(f"{out} is no folder; name another")
+        raise ValueError(f"{out} is {'a link' if out.is_symlink() else 'a file'}; name a folder")
     if not out.exists():
         return
     inside = Path.cwd().resolve().is_relative_to(out.resolve())
-    if inside or (any(out.iterdir()) and not made_here()):
+    if inside:
+        raise ValueError(f"{out} is the folder that this runs in, or holds it, and would be replaced; name another")
+    if any(out.iterdir()) and not made_here():
         raise ValueError(f"{out} holds other files, and would be replaced; name another folder, or move them away")
 
 
@@ -127,16 +131,16 @@ def _check_names(folders: Sequence[Path]) -> None:
     taken = {"README.md", PARAMS}
     for folder in folders:
         if folder.name in ("", ".."):
-            raise ValueError(f"{folder} has no name to be copied under; name the folder itself")
+            raise ValueError(f"{folder} has no name to be copied under; write it as ../NAME")
         if folder.name in taken:
-            raise ValueError(f"{folder} would be copied over another {folder.name}; give folders of different names")
+            raise ValueError(f"{folder} would be copied as {folder.name}, which is taken; rename the folder")
         taken.add(folder.name)
 
 
 def _copy(folder: Path, to: Path) -> None:
     """Copy a folder, without hidden files; links are followed (DVC may make them), broken ones refused."""
     if not folder.is_dir():
-        raise ValueError(f"no folder {folder} to publish; run the pipeline (`make repro`) first")
+        raise ValueError(f"no folder {folder} to publish; correct its name, or run the pipeline (`make repro`) first")
     for path in folder.rglob("[!.]*"):
         if path.is_symlink() and path.is_dir():
             raise ValueError(f"{path} is a link to a folder, which is not published; remove it")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from typing import Any
 
 import click
 from nbformat import NotebookNode
+
+from zonkey.config.say import nearest
 
 
 class NotebookError(click.ClickException):
@@ -23,9 +24,8 @@ def check_parameters(notebook: NotebookNode, source: str) -> None:
     declared = declared_parameters(notebook)
     for name, value in notebook.metadata.get("papermill", {}).get("parameters", {}).items():
         if name not in declared:
-            near = difflib.get_close_matches(name, declared, n=1, cutoff=0.0)
-            fix = f"the nearest that it declares is {near[0]!r}" if near else "it declares none"
-            raise NotebookError(f"{source} has no parameter {name!r} (given as {value!r}); {fix}")
+            fix = nearest(name, declared, "nearest that it declares") or "; it declares none, leave it out"
+            raise NotebookError(f"{source} has no parameter {name!r} (given as {value!r}){fix}")
         usual = declared[name]
         if usual is None or value is None or type(value) is type(usual):
             continue

@@ -20,7 +20,7 @@ def run(source: Path, output: Path, parameters: dict[str, Any]) -> None:
         NotebookError: a parameter is refused, a cell raised, or the kernel died.
     """
     if output.suffix != ".ipynb":
-        raise ValueError(f"{output} is no name of a notebook; let it end with .ipynb")
+        raise ValueError(f"{output} does not end with .ipynb; name an executed notebook so")
     if output.resolve() == source.resolve():
         raise ValueError(f"{output} is the notebook itself; name another file for the executed one")
     read(source)
