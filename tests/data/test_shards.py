@@ -130,7 +130,9 @@ def test_a_corpus_needs_documents_in_every_split(tmp_path, configured):
     with pytest.raises(DataError, match=r"split is left without documents \(1 in all.*give more documents"):
         prepare(configured(source="parquet", path=path), tmp_path / "c")
     path = written(tmp_path / "b.parquet", [("one", ""), ("two", None)])
-    with pytest.raises(DataError, match=r"is empty \(1 documents without text or id and 1 documents shorter than 2 bytes\)"):
+    with pytest.raises(
+        DataError, match=r"is empty \(1 documents without text or id and 1 documents shorter than 2 bytes\)"
+    ):
         prepare(configured(source="parquet", path=path), tmp_path / "c")
 
 
