@@ -66,10 +66,9 @@ def step(
 
 def shared_step(config: Config, documents: int = 8, size: int = LETTERS) -> Row:
     """The same in two processes of one thread each, as the default profile trains."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
-    command += ["benchmarks.pair", str(documents), str(size)]
     with tempfile.TemporaryDirectory() as logs:
-        command[3:3] = ["--log-dir", logs]
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--log-dir", logs]
+        command += ["--nproc-per-node=2", "-m", "benchmarks.pair", str(documents), str(size)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
@@ -163,27 +162,22 @@ def repro(config: Config) -> Row:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode or "Running" in done.stdout:
         return {"skipped": "the pipeline is not up to date: run `make repro`"}
-    whole = [sys.executable, "-m", "dvc", "repro"]
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run(whole, cwd=ROOT, capture_output=True, check=True)
-        seconds.append(time.perf_counter() - began)
-    return {"s": sorted(seconds)[1]}
+    return {"s": _typed(config, [sys.executable, "-m", "dvc", "repro"])}
 
 
 def stage(config: Config) -> Row:
     """The smallest stage: figures from what was evaluated, as DVC runs it, from the start of papermill."""
     if not all((ROOT / name).is_dir() for name in ("evaluation", "history")):
         return {"skipped": "nothing is evaluated: run `make repro`"}
-    seconds = []
     with tempfile.TemporaryDirectory() as folder:
         run = ["papermill", "--engine", "zonkey", "notebooks/60_figures.ipynb", f"{folder}/out.ipynb"]
-        for _ in range(3):
-            began = time.perf_counter()
-            subprocess.run([*run, "-p", "figures", folder], cwd=ROOT, capture_output=True, check=True)
-            seconds.append(time.perf_counter() - began)
-    return {"s": sorted(seconds)[1]}
+        return {"s": _typed(config, [*run, "-p", "figures", folder])}
+
+
+def _typed(config: Config, command: list[str]) -> float:
+    """Median seconds of a command in the repository, from start to end."""
+    run = partial(subprocess.run, command, cwd=ROOT, capture_output=True, check=True)
+    return timed(run, runtime_of(config), warm_up=0, repeats=3)
 
 
 def _model(config: Config) -> tuple[Runtime, Zonkey, str]:

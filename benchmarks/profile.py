@@ -16,14 +16,13 @@ KINDS = {  # of torch's operators, by how their names begin after "aten::"; the 
     "products of the model": ("mm", "addmm", "linear", "matmul"),
     "products of windows, and Muon's": ("bmm", "baddbmm"),
     "attention": ("_softmax", "_scaled_dot", "_flash", "_efficient"),
-    "casts": ("_to_copy", "to"),
+    "casts": ("_to_copy",),
     "copies": ("copy_", "clone", "contiguous", "cat", "stack", "empty", "fill_", "zero_", "zeros", "ones"),
     "norms": ("native_layer_norm", "linalg_vector_norm"),
     "convolutions": ("convolution", "mkldnn_convolution"),
     "reading by index": ("index", "gather", "embedding", "take", "scatter"),
     "sums": ("sum", "mean", "cumsum", "amax", "argmax", "topk", "sort"),
 }
-OVERHEAD = "autograd, beside its operators"
 
 
 def profile(config: Config, steps: int = 3) -> dict[str, Row]:
@@ -54,6 +53,6 @@ def _kind(name: str) -> str:
     if name.startswith(("Optimizer.", "_fused", "aten::_fused")):
         return "optimiser, beside Muon's products"
     if name.startswith("autograd::") or name.endswith(("Backward0", "Backward1", "AccumulateGrad")):
-        return OVERHEAD
+        return "autograd, beside its operators"
     operator = name.removeprefix("aten::")
     return next((kind for kind, begins in KINDS.items() if operator.startswith(begins)), "element-wise and the rest")

@@ -50,7 +50,8 @@ def main(arguments: list[str]) -> int:
     first = make(folder / "first", 1)
     worlds = [first, first, first, make(folder / "second", 2)] if options.two else [first]
     say(ROW.format("", "stage", "processes", "killed", "resumed at", "afterlife", "lost"))
-    outcomes, tried = [whole(first, generator, options.whole)], {world.processes: Counter[str]() for world in worlds}
+    outcomes = [whole(first, generator, options.whole)]
+    tried = {world.processes: Counter[str]() for world in worlds}
     while len(outcomes) <= options.trials:
         world = worlds[len(outcomes) % len(worlds)]
         plan = draw(generator, world.lasts, tried[world.processes])

@@ -90,7 +90,7 @@ def whole(config: DataConfig, folder: Path) -> set[str]:
         ("jsonl", b'{"id": "1", "body": "a text"}\n', ("no column 'text'", "it has 'body', 'id'", "data.text_column")),
         ("jsonl", b'{"id": "1", "text": ' + b"[" * 1500 + b"]" * 1500 + b"}\n", ("cannot read",)),
         ("text", b"", ("is empty",)),
-        ("text", b"\n\n\n\n", ("is empty (no documents); give other documents")),
+        ("text", b"\n\n\n\n", ("is empty (no documents); give other documents",)),
         ("text", b"caf\xe9 au lait\n", ("cannot read", "byte 0xe9 in position 3", "save it as UTF-8")),
         ("text", "text".encode("utf-16"), ("cannot read", "byte 0xff in position 0")),
     ],

@@ -194,7 +194,7 @@ def test_an_absent_model(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for command in (["info", place], ["generate", "--model", place]):
-        refused(capsys, command, f"no model in {Path(place)}", "name a")
+        refused(capsys, command, f"no model in {Path(place)}", "name a folder")
 
 
 def test_links_are_followed_to_models_and_nothing_else(

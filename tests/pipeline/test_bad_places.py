@@ -33,7 +33,8 @@ def test_folders_of_others_are_not_replaced(
 ) -> None:
     (here / "link").symlink_to("mine")
     before = tree(here.parents[1])
-    refused(capsys, ["notebooks", *step, out], out, "; name a")
+    fix = "; name a folder" if out in ("link", "mine/thesis.tex") else "; name another"
+    refused(capsys, ["notebooks", *step, out], out, fix)
     assert tree(here.parents[1]) == before
 
 

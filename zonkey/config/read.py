@@ -57,14 +57,14 @@ def read_yaml(text: str, yaml: YAML, origin: str) -> Any:
         return yaml.load(text)
     except UNREADABLE as error:
         mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
+        line = f"line {mark.line + 1}" if mark else ""
         words = " ".join(str(getattr(error, "problem", None) or error).split()) or type(error).__name__
         if words.startswith("but "):  # the other half of a sentence
             words = f"{' '.join(str(getattr(error, 'context', '')).split())}, {words}"
         if isinstance(error, RecursionError):
             words = "it is nested too deeply"
-        fix = f"correct line {mark.line + 1}" if mark else "correct it"
-        raise ConfigError(f"{origin} is not valid YAML: {line}{cut(words)}; {fix}") from None
+        at = f"{line}: " if line else ""
+        raise ConfigError(f"{origin} is not valid YAML: {at}{cut(words)}; correct {line or 'it'}") from None
 
 
 def parse(kind: type[T], raw: dict[str, Any], origin: str) -> T:

@@ -45,9 +45,9 @@ def sentence(kind: type[BaseModel], error: ValidationError) -> str:
     where = cut(".".join(map(str, place)))
     if first["type"] in unknown:
         absent = {one["loc"] for one in found if one["type"] == "missing"}
-        meant = close(place[-1], names(kind.model_json_schema(), place[:-1]))
-        more = _others(len(found) - 1 - ((*place[:-1], meant) in absent))
-        return f"unknown parameter {where!r}{nearest(place[-1], names(kind.model_json_schema(), place[:-1]))}{more}"
+        known = names(kind.model_json_schema(), place[:-1])
+        more = _others(len(found) - 1 - ((*place[:-1], close(place[-1], known)) in absent))
+        return f"unknown parameter {where!r}{nearest(place[-1], known)}{more}"
     more = _others(len(found) - 1)
     if first["type"] == "missing":
         written = where in ("profile", "pipeline")

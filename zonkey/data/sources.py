@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import hashlib
 import tempfile
@@ -12,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from zonkey.config import DataConfig
+from zonkey.config.say import close
 from zonkey.data import encyclopedia
 from zonkey.data.errors import DataError
+
+EXPLAINED = {  # what it means and what to do, by a part of what a reader says
+    "codec can't decode": ("", "save it as UTF-8"),
+    "BatchSize must be greater than 0": ("the table has no rows", "give one with documents"),
+    "Extraction protocol for TAR": ("tar archives are not read", "unpack it, and name the files"),
+    "changed from object to": ("a line is no JSON object", 'write one on each line: {"id": "1", "text": "..."}'),
+    "recursion": ("it is nested too deeply", "give a flatter file"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,40 +99,27 @@ def _rows(loading: dict[str, Any], origin: str, text_column: str, id_column: str
         except DataError:
             raise
         except Exception as error:  # readers raise a great many types: arrow, json, network, codec
-            cause, fix = _explained(error, _network(loading), str(loading["path"]))
+            cause, fix = _explained(error, loading)
             raise DataError(f"cannot read {origin}: {cause}; {fix}") from error
 
 
-EXPLAINED = {  # by a part of what a reader says
-    "codec can't decode": ("", "save it as UTF-8"),
-    "BatchSize must be greater than 0": ("the table has no rows", "give one with documents"),
-    "Extraction protocol for TAR": ("tar archives are not read", "unpack it, and name the files"),
-    "changed from object to": ("a line is no JSON object", 'write one on each line: {"id": "1", "text": "..."}'),
-    "recursion": ("it is nested too deeply", "give a flatter file"),
-}
-
-
-def _explained(error: Exception, network: bool, kind: str) -> tuple[str, str]:
+def _explained(error: Exception, loading: dict[str, Any]) -> tuple[str, str]:
     """What a reader's error means, and what to do."""
     cause = " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
     for part, (words, fix) in EXPLAINED.items():
         if part in cause:
             return words or cause, fix
-    if network:
+    if "data_files" not in loading:
         return cause, "check the name, the revision and the network"
-    return cause, f"correct the file, or set data.source to its kind, which is no {kind}"
-
-
-def _network(loading: dict[str, Any]) -> bool:
-    return "data_files" not in loading
+    return cause, f"correct the file, or set data.source to its kind, which is no {loading['path']}"
 
 
 def _check_columns(row: dict[str, Any], origin: str, text_column: str, id_column: str) -> None:
     for parameter, column in (("text_column", text_column), ("id_column", id_column)):
         if column and column not in row:
             there = ", ".join(sorted(map(repr, row)))[:200] or "none"
-            near = difflib.get_close_matches(column, list(row), n=1, cutoff=0.5)
-            hint = f" (the nearest is {near[0]!r})" if near else ""
+            meant = close(column, row)
+            hint = f" (the nearest is {meant!r})" if meant is not None else ""
             raise DataError(
                 f"{origin} has no column {column!r}{hint}; it has {there}: set data.{parameter} to one of them"
             )

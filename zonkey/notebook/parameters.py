@@ -8,8 +8,6 @@ from typing import Any
 import click
 from nbformat import NotebookNode
 
-from zonkey.config.say import nearest
-
 
 class NotebookError(click.ClickException):
     """A notebook was refused or failed; papermill's command line shows the sentence and exits with 1."""
@@ -24,6 +22,8 @@ def check_parameters(notebook: NotebookNode, source: str) -> None:
     declared = declared_parameters(notebook)
     for name, value in notebook.metadata.get("papermill", {}).get("parameters", {}).items():
         if name not in declared:
+            from zonkey.config.say import nearest  # here: every stage starts with this module, and few need it
+
             fix = nearest(name, declared, "nearest that it declares") or "; it declares none, leave it out"
             raise NotebookError(f"{source} has no parameter {name!r} (given as {value!r}){fix}")
         usual = declared[name]
